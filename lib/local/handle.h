@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A file handle: names an inode of the tree's file system whatever its path is.
+ * Handles of one file system compare with memcmp().
+ */
+#ifndef HSM_LOCAL_HANDLE_H
+#define HSM_LOCAL_HANDLE_H
+
+#include <fcntl.h>
+#include <stdbool.h>
+
+#define HSM_HANDLE_MAX 32 /* ext4 8, xfs 12, btrfs 20 (40 when connectable) */
+
+struct hsm_handle {
+	unsigned int bytes;
+	int type;
+	unsigned char data[HSM_HANDLE_MAX];
+};
+
+/* The handle of the open file `fd` (O_PATH too).  -EOVERFLOW, -EOPNOTSUPP. */
+int hsm_handle_get(int fd, struct hsm_handle *out);
+
+/*
+ * Open the inode through the mount of `mount_fd` (a directory opened without
+ * O_PATH; through a private mount the open raises no event).  Returns the fd,
+ * -ESTALE when the inode is gone, -EAGAIN under a lease with O_NONBLOCK.
+ */
+int hsm_handle_open(int mount_fd, const struct hsm_handle *handle, int flags);
+
+bool hsm_handle_equal(const struct hsm_handle *a, const struct hsm_handle *b);
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "local/mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x1000U
+#endif
+
+int hsm_mount_clone(int fd)
+{
+	int mount_fd = (int)syscall(SYS_open_tree, fd, "",
+				    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				    AT_EMPTY_PATH);
+
+	return mount_fd < 0 ? -errno : mount_fd;
+}
+
+int hsm_mount_id(const char *path, uint64_t *id)
+{
+	struct statx st;
+
+	if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) < 0)
+		return -errno;
+	*id = st.stx_mnt_id;
+	return 0;
+}
+
+int hsm_mount_attach(int mount_fd, const char *dir, bool read_only, uint64_t *id)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	if (read_only && syscall(SYS_mount_setattr, mount_fd, "", AT_EMPTY_PATH,
+				 &attr, sizeof(attr)) < 0)
+		return -errno;
+	if (syscall(SYS_move_mount, mount_fd, "", AT_FDCWD, dir,
+		    MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	return hsm_mount_id(dir, id);
+}
+
+int hsm_mount_detach(const char *dir)
+{
+	if (umount2(dir, UMOUNT_NOFOLLOW) == 0)
+		return 0;
+	if (errno == EBUSY && umount2(dir, UMOUNT_NOFOLLOW | MNT_DETACH) == 0)
+		return 0;
+	return -errno;
+}

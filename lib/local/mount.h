@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The mounts that hsm makes: bind mounts of the store's tree. */
+#ifndef HSM_LOCAL_MOUNT_H
+#define HSM_LOCAL_MOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A detached mount of the directory `fd`: a new O_PATH fd, or -errno. */
+int hsm_mount_clone(int fd);
+
+/*
+ * Mount `mount_fd` (from hsm_mount_clone()) over the directory `dir`, read-only
+ * if asked.  `*id` names the mount.  -errno.
+ */
+int hsm_mount_attach(int mount_fd, const char *dir, bool read_only,
+		     uint64_t *id);
+
+/* The id of the mount that a walk to `path` ends in. */
+int hsm_mount_id(const char *path, uint64_t *id);
+
+/* Unmount `dir`, now or (busy) as soon as its last user has gone. */
+int hsm_mount_detach(const char *dir);
+
+#endif

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "local/placeholder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+static int set_mtime(int fd, const struct hsm_mark *mark)
+{
+	const struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT }, hsm_mark_mtime(mark),
+	};
+
+	return futimens(fd, times) < 0 ? -errno : 0;
+}
+
+int hsm_placeholder_renew(int fd, const struct hsm_mark *mark)
+{
+	int ret;
+
+	/*
+	 * The mark first: a size that differs from the recorded one would count
+	 * as the user's own truncation after a crash between the two.
+	 */
+	ret = hsm_mark_write(fd, mark);
+	if (!ret && ftruncate(fd, mark->version.size) < 0)
+		ret = -errno;
+	return ret ? ret : set_mtime(fd, mark);
+}
+
+int hsm_placeholder_create(int dir_fd, const char *name,
+			   const struct hsm_mark *mark, mode_t mode)
+{
+	HSM_CLOSE int fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
+				  0600);
+	char link[64];
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = hsm_placeholder_renew(fd, mark);
+	if (ret < 0)
+		return ret;
+	if (fchmod(fd, mode ? mode : 0644) < 0)
+		return -errno;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, link, dir_fd, name, AT_SYMLINK_FOLLOW) < 0)
+		return -errno;
+	return 0;
+}
+
+int hsm_placeholder_mkdir(int dir_fd, const char *name,
+			  const struct hsm_mark *mark)
+{
+	HSM_CLOSE int fd = -1;
+	bool made;
+
+	made = mkdirat(dir_fd, name, 0755) == 0;
+	if (!made && errno != EEXIST)
+		return -errno;
+	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ELOOP ? -ENOTDIR : -errno;
+	if (made) {
+		int ret = hsm_mark_write(fd, mark);
+
+		if (ret < 0)
+			return ret;
+	}
+	return hsm_steal_fd(&fd);
+}

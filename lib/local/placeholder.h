@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Placeholders: files that have everything but their content. */
+#ifndef HSM_LOCAL_PLACEHOLDER_H
+#define HSM_LOCAL_PLACEHOLDER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "local/mark.h"
+
+/*
+ * Make the placeholder `name` in `dir_fd`, with size and mtime of `mark` and
+ * permissions `mode` (0: 0644).  It gets its name last: nobody ever sees it
+ * without its mark.  -EEXIST, -ENOSPC, -EFBIG (too large for this file system).
+ */
+int hsm_placeholder_create(int dir_fd, const char *name,
+			   const struct hsm_mark *mark, mode_t mode);
+
+/*
+ * Make or take the directory `name` of the remote directory `mark->origin`;
+ * returns an fd for reading.  -ENOTDIR when something else has the name.
+ */
+int hsm_placeholder_mkdir(int dir_fd, const char *name,
+			  const struct hsm_mark *mark);
+
+/*
+ * Give the placeholder `fd` (open for writing), of which nothing is here, the
+ * version of `mark`: size, mtime and the mark itself.
+ */
+int hsm_placeholder_renew(int fd, const struct hsm_mark *mark);
+
+#endif

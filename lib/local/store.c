@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "local/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "base/cleanup.h"
+#include "local/mark.h"
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+static const char link_name[] = ".hsm";
+
+int hsm_store_check_fs(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	switch ((unsigned long)fs.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+		return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+static int read_config(struct hsm_store *store)
+{
+	HSM_CLOSE int fd = openat(store->fd, "config", O_RDONLY | O_CLOEXEC);
+	char text[4096];
+	ssize_t len;
+	unsigned int format;
+
+	if (fd < 0)
+		return errno == ENOENT ? -EBADMSG : -errno;
+	len = read(fd, text, sizeof(text) - 1);
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	if (sscanf(text, "format %u\nid %" SCNx64 "\nurl %2047[^\n]\n", &format,
+		   &store->id, store->url) != 3 || format != 1)
+		return -EBADMSG;
+	store->listed = faccessat(store->fd, "listed.done", F_OK, 0) == 0;
+	return 0;
+}
+
+int hsm_store_open_at(struct hsm_store *store, int dir_fd, const char *path)
+{
+	int ret;
+
+	*store = (struct hsm_store){ .fd = -1, .tree = -1, .lock = -1 };
+	store->fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store->fd < 0)
+		return -errno;
+	ret = read_config(store);
+	if (!ret) {
+		store->tree = openat(store->fd, "tree", O_RDONLY | O_DIRECTORY |
+				     O_CLOEXEC | O_NOFOLLOW);
+		if (store->tree < 0)
+			ret = -errno;
+	}
+	if (ret)
+		hsm_store_close(store);
+	return ret;
+}
+
+int hsm_store_open(struct hsm_store *store, const char *dir)
+{
+	HSM_CLOSE int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*store = (struct hsm_store){ .fd = -1, .tree = -1, .lock = -1 };
+	return dir_fd < 0 ? -errno : hsm_store_open_at(store, dir_fd, link_name);
+}
+
+static int write_file(int dir_fd, const char *name, const char *text)
+{
+	char temporary[64];
+	int fd, ret = 0;
+
+	snprintf(temporary, sizeof(temporary), "%s.new", name);
+	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		ret = errno ? -errno : -ENOSPC;
+	if (!ret && fsync(fd) < 0)
+		ret = -errno;
+	close(fd);
+	if (!ret && renameat(dir_fd, temporary, dir_fd, name) < 0)
+		ret = -errno;
+	if (!ret && fsync(dir_fd) < 0)
+		ret = -errno;
+	return ret;
+}
+
+static int mark_root(struct hsm_store *store)
+{
+	struct hsm_mark mark = { .store = store->id };
+
+	return hsm_mark_write(store->tree, &mark);
+}
+
+static int fill_in(struct hsm_store *store, const char *url)
+{
+	char text[4096];
+	int ret;
+
+	if (getrandom(&store->id, sizeof(store->id), 0) != sizeof(store->id))
+		return -EIO;
+	if (mkdirat(store->fd, "tree", 0755) < 0 ||
+	    mkdirat(store->fd, "listed", 0700) < 0)
+		return -errno;
+	store->tree = openat(store->fd, "tree",
+			     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store->tree < 0)
+		return -errno;
+	ret = mark_root(store);
+	if (ret < 0)
+		return ret;
+	snprintf(store->url, sizeof(store->url), "%s", url);
+	snprintf(text, sizeof(text), "format 1\nid %016" PRIx64 "\nurl %s\n",
+		 store->id, url);
+	return write_file(store->fd, "config", text);
+}
+
+int hsm_store_create(struct hsm_store *store, const char *dir, const char *path,
+		     const char *url)
+{
+	HSM_CLOSE int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret;
+
+	*store = (struct hsm_store){ .fd = -1, .tree = -1, .lock = -1 };
+	if (dir_fd < 0)
+		return -errno;
+	if (strlen(url) >= sizeof(store->url))
+		return -ENAMETOOLONG;
+	if (mkdirat(dir_fd, path ? path : link_name, 0700) < 0)
+		return -errno;
+	if (path && symlinkat(path, dir_fd, link_name) < 0)
+		return -errno;
+	store->fd = openat(dir_fd, path ? path : link_name,
+			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ret = store->fd < 0 ? -errno : fill_in(store, url);
+	if (!ret && fsync(dir_fd) < 0)
+		ret = -errno;
+	if (ret)
+		hsm_store_close(store);
+	return ret;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path) < 0 ? -errno : 0;
+}
+
+int hsm_store_remove(const char *dir, const char *path)
+{
+	char link[PATH_MAX];
+	int ret;
+
+	if (snprintf(link, sizeof(link), "%s/%s", dir, link_name) >=
+	    (int)sizeof(link))
+		return -ENAMETOOLONG;
+	ret = nftw(path ? path : link, remove_one, 32,
+		   FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	if (!ret && path && unlink(link) < 0)
+		ret = -errno;
+	return ret;
+}
+
+void hsm_store_close(struct hsm_store *store)
+{
+	if (store->lock >= 0)
+		close(store->lock);
+	if (store->tree >= 0)
+		close(store->tree);
+	if (store->fd >= 0)
+		close(store->fd);
+	store->fd = store->tree = store->lock = -1;
+}
+
+int hsm_store_lock(struct hsm_store *store)
+{
+	HSM_CLOSE int fd = openat(store->fd, "lock",
+				  O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	store->lock = hsm_steal_fd(&fd);
+	return 0;
+}
+
+int hsm_store_set_listed(struct hsm_store *store)
+{
+	int ret;
+
+	if (syncfs(store->tree) < 0)
+		return -errno;
+	ret = write_file(store->fd, "listed.done", "");
+	if (!ret)
+		store->listed = true;
+	return ret;
+}

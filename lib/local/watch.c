@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "local/watch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "local/fanotify_abi.h"
+#include "local/mount.h"
+
+/*
+ * Event fds are opened O_RDONLY: they work on a read-only mount, are no writers
+ * that would spoil the lease test, and O_NONBLOCK keeps read() of the group
+ * from waiting for somebody's lease.
+ */
+static int open_content(void)
+{
+	int fd = fanotify_init(FAN_CLASS_PRE_CONTENT | FAN_CLOEXEC |
+			       FAN_NONBLOCK | FAN_UNLIMITED_QUEUE |
+			       FAN_UNLIMITED_MARKS | FAN_REPORT_FD_ERROR |
+			       FAN_REPORT_TID,
+			       O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK);
+
+	/* Before 6.14 a flag or the mask below is EINVAL. */
+	return fd < 0 ? (errno == EINVAL ? -EOPNOTSUPP : -errno) : fd;
+}
+
+static int open_changes(void)
+{
+	int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK |
+			       FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS |
+			       FAN_REPORT_FID, O_RDONLY | O_LARGEFILE);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int mark(int group, unsigned int flags, uint64_t mask, int dir_fd)
+{
+	if (fanotify_mark(group, FAN_MARK_ADD | flags, mask, dir_fd, ".") < 0)
+		return errno == EINVAL ? -EOPNOTSUPP : -errno;
+	return 0;
+}
+
+int hsm_watch_open(struct hsm_watch *watch, int tree_fd)
+{
+	const uint64_t changes = FAN_MODIFY;
+	int ret;
+
+	*watch = (struct hsm_watch){ -1, -1, -1, -1 };
+	ret = watch->mount = hsm_mount_clone(tree_fd);
+	if (ret >= 0)
+		ret = watch->root = openat(watch->mount, ".",
+					   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ret >= 0)
+		ret = watch->content = open_content();
+	if (ret >= 0)
+		ret = watch->changes = open_changes();
+	/* The exemption first, so that not even the first event is our own. */
+	if (ret >= 0)
+		ret = mark(watch->content, FAN_MARK_MOUNT | FAN_MARK_IGNORE_SURV,
+			   HSM_CONTENT_EVENTS, watch->mount);
+	if (ret >= 0)
+		ret = mark(watch->changes, FAN_MARK_MOUNT | FAN_MARK_IGNORE_SURV,
+			   changes, watch->mount);
+	if (ret >= 0)
+		ret = mark(watch->changes, FAN_MARK_FILESYSTEM, changes, tree_fd);
+	/* A btrfs subvolume: its handles are ambiguous, the mount's are not. */
+	if (ret == -EXDEV)
+		ret = mark(watch->changes, FAN_MARK_MOUNT, changes, tree_fd);
+	if (ret >= 0)
+		ret = mark(watch->content, FAN_MARK_FILESYSTEM,
+			   HSM_CONTENT_EVENTS, tree_fd);
+	if (ret < 0)
+		hsm_watch_close(watch);
+	return ret < 0 ? ret : 0;
+}
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void hsm_watch_close(struct hsm_watch *watch)
+{
+	close_one(&watch->content);
+	close_one(&watch->changes);
+	close_one(&watch->root);
+	close_one(&watch->mount);
+}
+
+void hsm_watch_quiet(const struct hsm_watch *watch, int fd, enum hsm_quiet how)
+{
+	unsigned int flags = FAN_MARK_ADD | FAN_MARK_EVICTABLE |
+			     FAN_MARK_IGNORED_MASK;
+
+	/*
+	 * FAN_MARK_IGNORE is refused without SURV on some kinds of mark; the
+	 * older IGNORED_MASK means the same for a regular file.
+	 */
+	if (how == HSM_QUIET_ALWAYS)
+		flags |= FAN_MARK_IGNORED_SURV_MODIFY;
+	/* Best effort: without it the next access asks again. */
+	fanotify_mark(watch->content, flags, HSM_CONTENT_EVENTS, fd, NULL);
+}
+
+void hsm_watch_rearm(const struct hsm_watch *watch, int fd)
+{
+	fanotify_mark(watch->content, FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK,
+		      HSM_CONTENT_EVENTS, fd, NULL);
+}
+
+void hsm_watch_changes_quiet(const struct hsm_watch *watch, int fd)
+{
+	fanotify_mark(watch->changes, FAN_MARK_ADD | FAN_MARK_EVICTABLE |
+		      FAN_MARK_IGNORED_MASK | FAN_MARK_IGNORED_SURV_MODIFY,
+		      FAN_MODIFY, fd, NULL);
+}
+
+void hsm_watch_changes_rearm(const struct hsm_watch *watch, int fd)
+{
+	fanotify_mark(watch->changes, FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK,
+		      FAN_MODIFY, fd, NULL);
+}
+
+int hsm_watch_changes_next(const struct hsm_watch *watch,
+			   struct hsm_watch_changes *state,
+			   struct hsm_handle *out)
+{
+	for (;;) {
+		const struct fanotify_event_metadata *event;
+		const struct fanotify_event_info_fid *fid;
+		const struct file_handle *handle;
+
+		if (state->pos >= state->len) {
+			state->pos = 0;
+			state->len = read(watch->changes, state->buf,
+					  sizeof(state->buf));
+			if (state->len <= 0)
+				return state->len < 0 && errno != EAGAIN &&
+				       errno != EINTR ? -errno : 0;
+		}
+		event = (const void *)(state->buf + state->pos);
+		if (!FAN_EVENT_OK(event, state->len - state->pos))
+			return -EBADMSG;
+		state->pos += event->event_len;
+		if (event->mask & FAN_Q_OVERFLOW)
+			return -EOVERFLOW;
+		fid = (const void *)(event + 1);
+		if (event->event_len < sizeof(*event) + sizeof(*fid) +
+				       sizeof(*handle) ||
+		    fid->hdr.info_type != FAN_EVENT_INFO_TYPE_FID)
+			continue;
+		handle = (const void *)fid->handle;
+		if (handle->handle_bytes > HSM_HANDLE_MAX ||
+		    event->event_len < sizeof(*event) + sizeof(*fid) +
+				       sizeof(*handle) + handle->handle_bytes)
+			continue;
+		memset(out, 0, sizeof(*out));
+		out->bytes = handle->handle_bytes;
+		out->type = handle->handle_type;
+		memcpy(out->data, handle->f_handle, out->bytes);
+		return 1;
+	}
+}

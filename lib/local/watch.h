@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The two fanotify groups of a served tree.
+ *
+ * `content` (class PRE_CONTENT) hears opens and accesses of the whole file
+ * system and must answer each: a directory mark would miss a placeholder that
+ * is moved into a directory a moment before that one is marked.
+ * `changes` (class NOTIF, by file handle) hears modifications after the fact.
+ *
+ * Both ignore one private mount of the tree: what hsm itself does through it
+ * raises no event, so nothing here can wait for itself.
+ */
+#ifndef HSM_LOCAL_WATCH_H
+#define HSM_LOCAL_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "local/handle.h"
+
+struct hsm_watch {
+	int content;
+	int changes;
+	int mount;  /* private mount, opened O_PATH by open_tree() */
+	int root;   /* its root, opened for reading: for handles and *at() */
+};
+
+/*
+ * Set up both groups for the file system of `tree_fd` and the private mount.
+ * -EOPNOTSUPP: this kernel or file system has no pre-content events; -EPERM: no
+ * CAP_SYS_ADMIN.  On failure nothing is left.
+ */
+int hsm_watch_open(struct hsm_watch *watch, int tree_fd);
+
+/* Close all.  Readers that wait are let through by the kernel: the tree must
+ * not be reachable any more. */
+void hsm_watch_close(struct hsm_watch *watch);
+
+enum hsm_quiet {
+	/* Until the file is modified (a punch included): complete files. */
+	HSM_QUIET_UNMODIFIED,
+	/* For ever (or until memory is short): files that are not ours to fill. */
+	HSM_QUIET_ALWAYS,
+};
+
+/*
+ * Raise no more content events for the inode of `fd`.  Evictable: the kernel
+ * may forget it.  Call before the answer, while the reader holds the file.
+ */
+void hsm_watch_quiet(const struct hsm_watch *watch, int fd, enum hsm_quiet how);
+
+/* Raise content events for the inode of `fd` again. */
+void hsm_watch_rearm(const struct hsm_watch *watch, int fd);
+
+/* The same for changes: no more of them for the inode of `fd`; and again. */
+void hsm_watch_changes_quiet(const struct hsm_watch *watch, int fd);
+void hsm_watch_changes_rearm(const struct hsm_watch *watch, int fd);
+
+/*
+ * Read the next changed inode.  1: `*out` is one; 0: none is waiting;
+ * -EOVERFLOW: some were lost.  One caller at a time.
+ */
+struct hsm_watch_changes {
+	char buf[4096];
+	long len, pos;
+};
+int hsm_watch_changes_next(const struct hsm_watch *watch,
+			   struct hsm_watch_changes *state,
+			   struct hsm_handle *out);
+
+#endif
