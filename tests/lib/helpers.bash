@@ -208,3 +208,18 @@ refused() { # STATUS COMMAND...
 	fi
 	[[ $stderr == hsm-*:* ]] || fail "no 'prog: what: why' in '$stderr'"
 }
+
+# Every file below DIR: path, size, mtime cut to PRECISION seconds; sorted, NUL-separated.
+listing() { # DIR PRECISION
+	(cd "$1" && find . -path ./.hsm -prune -o -type f -printf '%P\t%s\t%T@\0') |
+		awk -v RS='\0' -v ORS='\0' -F '\t' -v OFS='\t' -v cut="$2" \
+			'{ $NF = int($NF / cut) * cut; print }' | sort -z
+}
+
+# Does DIR show the tree ORIGINAL, with times as exact as PRECISION seconds?
+shows() { # DIR ORIGINAL PRECISION
+	listing "$2" "$3" >"$SCRATCH/wanted"
+	listing "$1" 1 >"$SCRATCH/shown"
+	cmp -s "$SCRATCH/wanted" "$SCRATCH/shown" ||
+		fail "$1 shows another tree: $(diff -a <(tr '\0' '\n' <"$SCRATCH/wanted") <(tr '\0' '\n' <"$SCRATCH/shown") | head -n 20)"
+}

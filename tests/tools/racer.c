@@ -101,7 +101,7 @@ static int make_files(const char *dir, unsigned int files, off_t (*size_of)(unsi
 /* ------------------------------------------------------------------ read -- */
 
 /* What is being read, for the handler of SIGALRM. */
-static char doing[4096];
+static char doing[4200];
 
 static void hang(int sig)
 {

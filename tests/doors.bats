@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# fs: ext4 xfs btrfs
+#
+# Issue line 5: the same content through every door.
+
+load lib/helpers
+
+# Reads the tree at PLACE, cold, with COMMAND... in front of each program.
+right_through() { # PLACE COMMAND...
+	local place=$1
+	shift
+	chill "$dir"
+	bounded "$@" cmp "$place/text" "$TREES/files/sizes/text"
+	bounded "$@" cmp "$place/64M" "$TREES/files/sizes/64M"
+	bounded "$@" cp "$place/5M" "$SCRATCH/door"
+	cmp "$SCRATCH/door" "$TREES/files/sizes/5M"
+	rm -f "$SCRATCH/door"
+}
+
+# A process with a mount namespace of its own; sets $there.
+namespace() { # PROPAGATION
+	unshare -m --propagation "$1" sleep 300 3>&- &
+	there=$!
+	wait_for "the namespace" eval \
+		'[ "$(readlink /proc/$there/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ]'
+}
+
+teardown() {
+	[ -z "${there:-}" ] || kill "$there"
+	if mountpoint -q "${door:-/nothing}"; then
+		umount -R "$door"
+	fi
+	stop_all
+}
+
+@test "2.5 doors: a mount namespace that was made after serving" {
+	serve_tree files/sizes
+	namespace private
+	right_through "$dir" nsenter -t "$there" -m
+}
+
+@test "2.5 doors: a mount namespace that follows, made before serving" {
+	mount --make-shared "$MNT"
+	namespace slave
+	serve_tree files/sizes
+	right_through "$dir" nsenter -t "$there" -m
+}
+
+@test "2.5 doors: a private mount namespace made before serving sees no zeros" {
+	local name path
+	namespace private
+	serve_tree files/sizes
+	[ "$(nsenter -t "$there" -m ls -A "$dir")" = .hsm ]
+	# Who may look into the store meets the same placeholders.
+	for name in text 64M; do
+		path=$(nsenter -t "$there" -m find "$dir/.hsm" -name "$name" -type f)
+		[ -z "$path" ] || bounded nsenter -t "$there" -m cmp "$path" "$TREES/files/sizes/$name"
+	done
+}
+
+@test "2.5 doors: a bind mount of DIR elsewhere" {
+	serve_tree files/sizes
+	door=$BATS_TEST_TMPDIR/door
+	mkdir "$door"
+	mount --bind "$dir" "$door"
+	right_through "$door"
+}
+
+@test "2.5 doors: a recursive bind mount of the whole file system" {
+	serve_tree files/sizes
+	door=$BATS_TEST_TMPDIR/door
+	mkdir "$door"
+	mount --rbind "$MNT" "$door"
+	right_through "$door/$(basename "$dir")"
+}
+
+@test "2.5 doors: an unprivileged user" {
+	serve_tree files/sizes
+	right_through "$dir" setpriv --reuid 65534 --regid 65534 --clear-groups
+	run ! setpriv --reuid 65534 --regid 65534 --clear-groups ls "$dir/.hsm"
+}
+
+@test "2.5 doors: a process whose working directory is inside" {
+	serve_tree files
+	cd "$dir/sizes"
+	chill "$dir/sizes"
+	bounded cmp text "$TREES/files/sizes/text"
+	bounded cmp ../sizes/64M "$TREES/files/sizes/64M"
+	cd /
+}
+
+@test "2.5 doors: /proc/PID/root and /proc/self/cwd" {
+	serve_tree files/sizes
+	namespace private
+	right_through "/proc/$there/root$dir"
+}
+
+@test "2.5 doors: the commands take a path through another mount" {
+	serve_tree files/sizes
+	door=$BATS_TEST_TMPDIR/door
+	mkdir "$door"
+	mount --bind "$dir" "$door"
+	cold "$door/text"
+	[ "$(hsm-prefetch "$door/text")" = "$door/text" ]
+	is online "$door/text" "$dir/text"
+	[ "$(hsm-evict "$door/text")" = "$door/text" ]
+	cold "$dir/text"
+}
