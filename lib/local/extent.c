@@ -72,6 +72,33 @@ int hsm_extent_walk(int fd, uint64_t size, hsm_extent_fn fn, void *arg)
 	return 0;
 }
 
+int hsm_extent_all(int fd, uint64_t size, bool *all)
+{
+	struct map map;
+	uint64_t off = 0;
+
+	*all = false;
+	while (off < size) {
+		int ret = map_from(fd, off, size, 0, &map);
+		unsigned int i;
+
+		if (ret < 0)
+			return ret;
+		if (!map.head.fm_mapped_extents)
+			return 0;
+		for (i = 0; i < map.head.fm_mapped_extents; i++) {
+			const struct fiemap_extent *e = &map.extents[i];
+
+			if (e->fe_logical > off ||
+			    e->fe_flags & FIEMAP_EXTENT_UNWRITTEN)
+				return 0;
+			off = e->fe_logical + e->fe_length;
+		}
+	}
+	*all = true;
+	return 0;
+}
+
 static void add(void *arg, uint64_t off, uint64_t len)
 {
 	(void)off;

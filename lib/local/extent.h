@@ -23,6 +23,12 @@ typedef void (*hsm_extent_fn)(void *arg, uint64_t off, uint64_t len);
  */
 int hsm_extent_walk(int fd, uint64_t size, hsm_extent_fn fn, void *arg);
 
+/*
+ * Whether all of [0, size) is here, as far as can be told without waiting for
+ * the disk: false when unwritten extents leave it open.
+ */
+int hsm_extent_all(int fd, uint64_t size, bool *all);
+
 /* Bytes of [0, size) that are here. */
 int hsm_extent_resident(int fd, uint64_t size, uint64_t *bytes);
 

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine/crawl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "engine/snapshot.h"
+#include "local/extent.h"
+#include "local/placeholder.h"
+
+/* A remote directory that contains itself must end somewhere. */
+enum { DEPTH_MAX = 128, JOBS_MAX = 256 };
+
+/* A directory that is to be listed. */
+struct pending {
+	struct pending *next;
+	char path[];
+};
+
+/* Files whose size the listing does not tell: paths, each with its NUL. */
+struct spool {
+	int fd;
+	uint64_t read, written;
+};
+
+struct run {
+	struct hsm_crawl *crawl;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct pending *pending;
+	struct spool spool;
+	unsigned int active; /* threads that may still add something */
+	int error;
+};
+
+/* One directory while its listing comes in. */
+struct listing {
+	struct run *run;
+	const char *path;
+	int dir_fd;
+	struct hsm_snapshot snapshot;
+	time_t now;
+};
+
+static int open_beneath(int tree, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+			   RESOLVE_NO_MAGICLINKS,
+	};
+	int fd = (int)syscall(SYS_openat2, tree, *path ? path : ".", &how,
+			      sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int join(char *out, size_t size, const char *dir, const char *name)
+{
+	int len = snprintf(out, size, "%s%s%s", dir, *dir ? "/" : "", name);
+
+	return len >= (int)size ? -ENAMETOOLONG : 0;
+}
+
+static unsigned int depth(const char *path)
+{
+	unsigned int n = 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
+static int push(struct run *run, const char *path)
+{
+	struct pending *pending = malloc(sizeof(*pending) + strlen(path) + 1);
+
+	if (!pending)
+		return -ENOMEM;
+	strcpy(pending->path, path);
+	pthread_mutex_lock(&run->lock);
+	pending->next = run->pending;
+	run->pending = pending;
+	pthread_cond_signal(&run->more);
+	pthread_mutex_unlock(&run->lock);
+	return 0;
+}
+
+/* Leave the file `path` to be asked for by itself. */
+static int spool(struct run *run, const char *path)
+{
+	size_t len = strlen(path) + 1;
+	int ret = 0;
+
+	pthread_mutex_lock(&run->lock);
+	if (pwrite(run->spool.fd, path, len, (off_t)run->spool.written) !=
+	    (ssize_t)len)
+		ret = errno ? -errno : -ENOSPC;
+	else
+		run->spool.written += len;
+	pthread_cond_signal(&run->more);
+	pthread_mutex_unlock(&run->lock);
+	return ret;
+}
+
+/* With the lock held: the next path of the spool, if there is one. */
+static bool unspool(struct run *run, char *path)
+{
+	ssize_t len;
+
+	if (run->spool.read == run->spool.written)
+		return false;
+	len = pread(run->spool.fd, path, PATH_MAX, (off_t)run->spool.read);
+	if (len <= 0 || !memchr(path, '\0', (size_t)len))
+		return false;
+	run->spool.read += strlen(path) + 1;
+	if (run->spool.read == run->spool.written &&
+	    ftruncate(run->spool.fd, 0) == 0)
+		run->spool.read = run->spool.written = 0;
+	return true;
+}
+
+/* There is something of this name already: what does the listing change? */
+static int update(struct hsm_crawl *crawl, int dir_fd, const char *name,
+		  const struct hsm_mark *now)
+{
+	HSM_CLOSE int fd = openat(dir_fd, name, O_RDWR | O_NOFOLLOW |
+				  O_NONBLOCK | O_CLOEXEC);
+	struct hsm_mark mark;
+	unsigned int flags;
+	uint64_t resident;
+	struct stat st;
+	int ret;
+
+	/* In use by a lease, a link, a directory: the next listing sees it. */
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    hsm_mark_read(fd, &mark, &flags) < 0 || mark.store != now->store ||
+	    strcmp(mark.origin, now->origin) ||
+	    flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE))
+		return 0;
+	hsm_mark_clear(fd, HSM_FLAG_LOST);
+	if (hsm_version_same(&mark.version, &now->version))
+		return 0;
+	ret = hsm_extent_resident(fd, (uint64_t)st.st_size, &resident);
+	if (ret < 0)
+		return ret;
+	if (resident || st.st_size != mark.version.size)
+		return hsm_mark_set(fd, HSM_FLAG_STALE);
+	hsm_log(crawl->log, HSM_LOG_INFO, "%s: has a new version", now->origin);
+	hsm_mark_set(fd, HSM_FLAG_EVICT);
+	ret = hsm_placeholder_renew(fd, now);
+	hsm_mark_clear(fd, HSM_FLAG_EVICT);
+	return ret;
+}
+
+static int make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
+		     const char *name, const struct hsm_version *version,
+		     unsigned int mode, time_t listed)
+{
+	struct hsm_mark mark = { .store = crawl->store_id, .version = *version };
+	int ret;
+
+	if (strlen(path) >= sizeof(mark.origin))
+		return -ENAMETOOLONG;
+	strcpy(mark.origin, path);
+	if (mark.version.precision == HSM_PRECISION_NONE)
+		mark.version.mtime = (struct timespec){ .tv_sec = listed };
+	ret = hsm_placeholder_create(dir_fd, name, &mark, mode);
+	if (ret == -EEXIST)
+		return update(crawl, dir_fd, name, &mark);
+	if (!ret)
+		atomic_fetch_add(&crawl->files, 1);
+	return ret;
+}
+
+static int skip(struct hsm_crawl *crawl, const char *dir, const char *name,
+		const char *why)
+{
+	atomic_fetch_add(&crawl->skipped, 1);
+	hsm_log(crawl->log, HSM_LOG_WARNING, "%s%s%s: left out: %s", dir,
+		*dir ? "/" : "", name, why);
+	return 0;
+}
+
+static int take_directory(struct listing *listing, const char *name,
+			  const char *path)
+{
+	struct hsm_crawl *crawl = listing->run->crawl;
+	struct hsm_mark mark = { .store = crawl->store_id };
+	HSM_CLOSE int fd = -1;
+
+	if (depth(path) >= DEPTH_MAX)
+		return skip(crawl, listing->path, name, "nested too deep");
+	strcpy(mark.origin, path);
+	fd = hsm_placeholder_mkdir(listing->dir_fd, name, &mark);
+	if (fd == -ENOTDIR)
+		return skip(crawl, listing->path, name,
+			    "a file of this name is here");
+	if (fd < 0)
+		return fd;
+	atomic_fetch_add(&crawl->directories, 1);
+	return push(listing->run, path);
+}
+
+static bool bad_name(const char *name)
+{
+	return !*name || strchr(name, '/') || !strcmp(name, ".") ||
+	       !strcmp(name, "..") || strlen(name) > NAME_MAX;
+}
+
+static int take_entry(void *arg, const struct hsm_entry *entry)
+{
+	struct listing *listing = arg;
+	struct hsm_crawl *crawl = listing->run->crawl;
+	char path[PATH_MAX];
+	int ret = 0;
+
+	if (listing->run->error)
+		return -ECANCELED;
+	if (entry->type == HSM_ENTRY_SKIPPED)
+		return skip(crawl, listing->path, entry->name, entry->target);
+	/* Whatever the remote's parser let through: nothing leaves the tree. */
+	if (bad_name(entry->name))
+		return skip(crawl, listing->path, entry->name,
+			    "such a name cannot exist here");
+	if (join(path, sizeof(path), listing->path, entry->name) < 0)
+		return skip(crawl, listing->path, entry->name,
+			    "its path is too long");
+	ret = hsm_snapshot_add(&listing->snapshot, entry->name);
+	if (ret < 0)
+		return ret;
+	/* Known before and not here now: it was deleted or renamed here. */
+	if (hsm_snapshot_knows(&listing->snapshot, entry->name) &&
+	    faccessat(listing->dir_fd, entry->name, F_OK,
+		      AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	switch (entry->type) {
+	case HSM_ENTRY_DIR:
+		return take_directory(listing, entry->name, path);
+	case HSM_ENTRY_SYMLINK:
+		if (symlinkat(entry->target, listing->dir_fd, entry->name) < 0 &&
+		    errno != EEXIST)
+			return -errno;
+		return 0;
+	default:
+		break;
+	}
+	if (entry->version.size == HSM_SIZE_UNKNOWN)
+		return spool(listing->run, path);
+	ret = make_file(crawl, listing->dir_fd, path, entry->name,
+			&entry->version, entry->mode, listing->now);
+	if (ret == -EFBIG || ret == -EINVAL || ret == -E2BIG ||
+	    ret == -ENAMETOOLONG)
+		return skip(crawl, listing->path, entry->name, strerror(-ret));
+	return ret;
+}
+
+/* Whether the failure is of one directory or file, and the others are fine. */
+static bool local_failure(const char *path, int error)
+{
+	return *path && (error == -EACCES || error == -ENOENT ||
+			 error == -ENOTDIR || error == -EPROTO);
+}
+
+static void set_error(struct run *run, const char *path, const char *why,
+		      int error)
+{
+	pthread_mutex_lock(&run->lock);
+	if (!run->error) {
+		run->error = error;
+		snprintf(run->crawl->error, sizeof(run->crawl->error), "%s%s%s",
+			 *path && !(why && *why) ? path : "",
+			 *path && !(why && *why) ? ": " : "",
+			 why && *why ? why : strerror(-error));
+	}
+	pthread_cond_broadcast(&run->more);
+	pthread_mutex_unlock(&run->lock);
+}
+
+static void list_directory(struct run *run, struct hsm_conn *conn,
+			   const char *path)
+{
+	struct hsm_crawl *crawl = run->crawl;
+	struct listing listing = {
+		.run = run, .path = path, .now = time(NULL),
+	};
+	HSM_CLOSE int dir_fd = open_beneath(crawl->tree, path,
+					    O_RDONLY | O_DIRECTORY);
+	const char *why = "";
+	int ret;
+
+	/* Removed here a moment ago: nothing to list. */
+	if (dir_fd < 0)
+		return;
+	listing.dir_fd = dir_fd;
+	ret = hsm_snapshot_open(&listing.snapshot, crawl->store_fd, path);
+	if (!ret) {
+		ret = hsm_conn_list(conn, path, take_entry, &listing);
+		why = hsm_conn_error(conn);
+		if (!ret)
+			ret = hsm_snapshot_commit(&listing.snapshot);
+		hsm_snapshot_close(&listing.snapshot);
+	}
+	if (!ret || ret == -ECANCELED)
+		return;
+	if (local_failure(path, ret)) {
+		atomic_fetch_add(&crawl->failed, 1);
+		hsm_log(crawl->log, HSM_LOG_WARNING, "%s/: not listed: %s", path,
+			why && *why ? why : strerror(-ret));
+		return;
+	}
+	set_error(run, path, why, ret);
+}
+
+static void ask_for_file(struct run *run, struct hsm_conn *conn,
+			 const char *path)
+{
+	struct hsm_crawl *crawl = run->crawl;
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+	HSM_CLOSE int dir_fd = -1;
+	struct hsm_version version;
+	int ret = hsm_conn_stat(conn, path, &version);
+
+	if (!ret && version.size == HSM_SIZE_UNKNOWN)
+		ret = -EPROTO;
+	if (ret) {
+		if (local_failure(path, ret))
+			skip(crawl, "", path, "the server does not tell its size");
+		else
+			set_error(run, path, hsm_conn_error(conn), ret);
+		return;
+	}
+	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 0, path);
+	dir_fd = open_beneath(crawl->tree, dir, O_RDONLY | O_DIRECTORY);
+	if (dir_fd < 0)
+		return;
+	ret = make_file(crawl, dir_fd, path, slash ? slash + 1 : path, &version,
+			0, time(NULL));
+	if (ret == -EFBIG || ret == -EINVAL || ret == -E2BIG)
+		skip(crawl, "", path, strerror(-ret));
+	else if (ret)
+		set_error(run, path, NULL, ret);
+}
+
+static void *thread(void *arg)
+{
+	struct run *run = arg;
+	struct hsm_conn *conn = NULL;
+	char path[PATH_MAX];
+	int ret = hsm_conn_open(&conn, run->crawl->remote);
+
+	if (ret < 0)
+		set_error(run, "", NULL, ret);
+	pthread_mutex_lock(&run->lock);
+	while (!run->error) {
+		/* Files first: they leave the spool, directories fill it. */
+		bool file = unspool(run, path);
+		struct pending *pending = file ? NULL : run->pending;
+
+		if (!file && !pending && !run->active)
+			break;
+		if (!file && !pending) {
+			pthread_cond_wait(&run->more, &run->lock);
+			continue;
+		}
+		if (pending)
+			run->pending = pending->next;
+		run->active++;
+		pthread_mutex_unlock(&run->lock);
+		if (pending)
+			list_directory(run, conn, pending->path);
+		else
+			ask_for_file(run, conn, path);
+		free(pending);
+		pthread_mutex_lock(&run->lock);
+		run->active--;
+		pthread_cond_broadcast(&run->more);
+	}
+	pthread_mutex_unlock(&run->lock);
+	hsm_conn_close(conn);
+	return NULL;
+}
+
+/* A line a second, until the last thread has nothing to do. */
+static void show_progress(struct run *run)
+{
+	struct hsm_crawl *crawl = run->crawl;
+	struct timespec until;
+
+	pthread_mutex_lock(&run->lock);
+	while (!run->error && (run->active || run->pending ||
+			       run->spool.read != run->spool.written)) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		while (!run->error && run->active &&
+		       pthread_cond_timedwait(&run->more, &run->lock, &until) !=
+			       ETIMEDOUT)
+			;
+		pthread_mutex_unlock(&run->lock);
+		hsm_log(crawl->log, HSM_LOG_INFO,
+			"listed %lu files in %lu directories",
+			atomic_load(&crawl->files),
+			atomic_load(&crawl->directories));
+		pthread_mutex_lock(&run->lock);
+	}
+	pthread_mutex_unlock(&run->lock);
+}
+
+int hsm_crawl_run(struct hsm_crawl *crawl)
+{
+	struct run run = { .crawl = crawl };
+	pthread_t threads[JOBS_MAX];
+	unsigned int count = 0;
+	unsigned int wanted = crawl->jobs > JOBS_MAX ? JOBS_MAX : crawl->jobs;
+	int ret;
+
+	pthread_mutex_init(&run.lock, NULL);
+	pthread_cond_init(&run.more, NULL);
+	run.spool.fd = openat(crawl->store_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+			      0600);
+	ret = run.spool.fd < 0 ? -errno : push(&run, crawl->from);
+	while (!ret && count < wanted) {
+		ret = -pthread_create(&threads[count], NULL, thread, &run);
+		count += !ret;
+	}
+	if (count) {
+		if (crawl->progress)
+			show_progress(&run);
+		ret = 0;
+	}
+	while (count)
+		pthread_join(threads[--count], NULL);
+	while (run.pending) {
+		struct pending *pending = run.pending;
+
+		run.pending = pending->next;
+		free(pending);
+	}
+	if (run.spool.fd >= 0)
+		close(run.spool.fd);
+	return run.error ? run.error : ret;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Listing the remote into the tree: many directories at a time, placeholders
+ * as the entries arrive.
+ *
+ * Memory: what grows is the list of directories that are still to be listed,
+ * about 64 bytes and the path for each.  Files are not kept; those that need a
+ * HEAD lie in an unlinked file of the store meanwhile.
+ */
+#ifndef HSM_ENGINE_CRAWL_H
+#define HSM_ENGINE_CRAWL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "local/store.h"
+#include "remote/remote.h"
+
+struct hsm_crawl {
+	const struct hsm_log *log;
+	struct hsm_remote *remote;
+	int store_fd;          /* borrowed: for snapshots and the spool */
+	int tree;              /* borrowed: raises no event */
+	uint64_t store_id;
+	unsigned int jobs;
+	bool progress;
+	const char *from;      /* below which remote directory; "" */
+	/* results */
+	atomic_ulong files, directories, skipped, failed;
+	char error[512];       /* of the failure that ended it */
+};
+
+/*
+ * List everything below `from`.  0, or the error that made it give up: what was
+ * listed until then is there.  A directory that cannot be listed for reasons of
+ * its own (403, no listing) is counted in `failed` and left out.
+ * What was deleted or renamed here since the last crawl stays so.
+ */
+int hsm_crawl_run(struct hsm_crawl *crawl);
+
+#endif

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One event on its way: look at the file, decide, fill, respond. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "engine/engine.h"
+#include "local/lease.h"
+#include "local/placeholder.h"
+
+/* A truncate(2) asks for one page, or for none: a read seldom for so little. */
+enum { TRUNCATE_PAGE = 4096 };
+
+/*
+ * Wait for content of the file of `slot`.  The waiter owns the slot from here.
+ */
+static void submit(struct hsm_engine *engine, struct hsm_slot *slot,
+		   const struct hsm_handle *handle,
+		   const struct hsm_facts *facts, const struct hsm_waiter *want)
+{
+	struct hsm_waiter *waiter = malloc(sizeof(*waiter));
+
+	if (!waiter) {
+		hsm_slot_answer(engine, slot, -ENOMEM);
+		return;
+	}
+	*waiter = *want;
+	waiter->slot = slot;
+	hsm_engine_submit(engine, handle, facts, waiter);
+}
+
+/* Whether a write of ours may be under way, so that nothing can be said yet. */
+static bool unsettled(struct hsm_engine *engine, const struct hsm_handle *handle)
+{
+	struct hsm_object *object;
+	bool result;
+
+	pthread_mutex_lock(&engine->lock);
+	object = hsm_object_find(engine, handle);
+	result = object && (object->writing || object->admitted_count);
+	pthread_mutex_unlock(&engine->lock);
+	return result;
+}
+
+/*
+ * Whether somebody else has the file open for writing.  With the engine's lock
+ * held: no write of ours can begin meanwhile.  `*busy`: one is under way.
+ */
+static bool has_writer(struct hsm_engine *engine, const struct hsm_handle *handle,
+		       int fd, bool *busy)
+{
+	struct hsm_object *object;
+	bool writer = false;
+
+	pthread_mutex_lock(&engine->lock);
+	object = hsm_object_find(engine, handle);
+	*busy = object && object->writing;
+	if (!*busy && !(object && object->writers == HSM_WRITERS_NONE))
+		writer = hsm_lease_writer(fd);
+	pthread_mutex_unlock(&engine->lock);
+	return writer;
+}
+
+/*
+ * An eviction began, and then its process died or lost to this open: its mark
+ * goes.  A size that is not the recorded one is from a renewal that a crash
+ * interrupted: nothing of the content is here, the size is put right.
+ */
+static void end_eviction(struct hsm_engine *engine, int fd,
+			 const struct hsm_handle *handle,
+			 struct hsm_facts *facts)
+{
+	if (hsm_facts_resized(facts) && facts->content != HSM_CONTENT_ALL) {
+		HSM_CLOSE int write_fd =
+			hsm_handle_open(engine->watch.root, handle,
+					O_WRONLY | O_NONBLOCK);
+
+		if (write_fd >= 0 &&
+		    hsm_placeholder_renew(write_fd, &facts->mark) == 0)
+			hsm_inspect(fd, engine->store_id, facts);
+	}
+	hsm_mark_clear(fd, HSM_FLAG_EVICT);
+}
+
+static void describe(struct hsm_engine *engine, const struct hsm_event *event,
+		     const struct hsm_facts *facts, struct hsm_request *request)
+{
+	request->event = event;
+	if (facts->content == HSM_CONTENT_ALL && !hsm_facts_resized(facts))
+		return;
+	if (event->open || event->count <= TRUNCATE_PAGE)
+		request->call = hsm_opener_call(event->tid,
+						&request->open_flags);
+	if (event->open && facts->st.st_size > engine->policy.stream_above)
+		request->wants_whole =
+			hsm_opener_named(event->tid, engine->whole_for) ||
+			hsm_opener_has_device(event->tid);
+}
+
+static void carry_out(struct hsm_engine *engine, struct hsm_slot *slot,
+		      const struct hsm_handle *handle,
+		      const struct hsm_facts *facts, enum hsm_verdict verdict)
+{
+	const struct hsm_event *event = &slot->event;
+	uint64_t size = hsm_facts_size(facts);
+	struct hsm_waiter want = { .off = 0, .end = size, .whole = true };
+
+	switch (verdict) {
+	case HSM_VERDICT_QUIET:
+		hsm_watch_quiet(&engine->watch, event->fd,
+				HSM_QUIET_UNMODIFIED);
+		break;
+	case HSM_VERDICT_FORGET:
+		hsm_watch_quiet(&engine->watch, event->fd, HSM_QUIET_ALWAYS);
+		break;
+	case HSM_VERDICT_ADMIT:
+		hsm_engine_admit(engine, handle, event->tid);
+		break;
+	case HSM_VERDICT_ALLOW:
+		break;
+	case HSM_VERDICT_REFUSE:
+		hsm_slot_answer(engine, slot, -EIO);
+		return;
+	case HSM_VERDICT_FILL:
+		want.whole = false;
+		want.off = event->off;
+		want.end = event->off + event->count;
+		submit(engine, slot, handle, facts, &want);
+		return;
+	case HSM_VERDICT_RESERVE:
+		want.whole = false;
+		want.reserve = true;
+		submit(engine, slot, handle, facts, &want);
+		return;
+	case HSM_VERDICT_SEAL:
+		want.seal = true;
+		submit(engine, slot, handle, facts, &want);
+		return;
+	case HSM_VERDICT_FILL_WHOLE:
+		submit(engine, slot, handle, facts, &want);
+		return;
+	}
+	hsm_slot_answer(engine, slot, 0);
+}
+
+/* Have the event decided by a thread that waits for our write to end. */
+static void postpone(struct hsm_engine *engine, struct hsm_slot *slot,
+		     const struct hsm_handle *handle,
+		     const struct hsm_facts *facts)
+{
+	const struct hsm_waiter want = { .undecided = true };
+
+	submit(engine, slot, handle, facts, &want);
+}
+
+void hsm_dispatch(struct hsm_engine *engine, struct hsm_slot *slot, bool settled)
+{
+	const struct hsm_event *event = &slot->event;
+	struct hsm_request request = { 0 };
+	struct hsm_handle handle;
+	struct hsm_facts facts;
+	enum hsm_verdict verdict;
+	bool busy = false;
+	int ret;
+
+	ret = hsm_handle_get(event->fd, &handle);
+	if (!ret && !event->open && event->count > TRUNCATE_PAGE && !settled &&
+	    hsm_engine_hit(engine, &handle, event->off, event->count)) {
+		hsm_slot_answer(engine, slot, 0);
+		return;
+	}
+	if (!ret)
+		ret = hsm_inspect(event->fd, engine->store_id, &facts);
+	if (!ret && facts.ours && facts.content == HSM_CONTENT_SOME &&
+	    hsm_changes_drain(engine, &handle))
+		ret = hsm_inspect(event->fd, engine->store_id, &facts);
+	if (ret) {
+		hsm_slot_answer(engine, slot, ret);
+		return;
+	}
+	if (facts.ours) {
+		if (facts.flags & HSM_FLAG_EVICT)
+			end_eviction(engine, event->fd, &handle, &facts);
+		describe(engine, event, &facts, &request);
+		/*
+		 * Whoever may truncate in this open is let in at once, whatever
+		 * we are doing; everyone else waits for what we are doing.
+		 */
+		if (!settled && unsettled(engine, &handle) &&
+		    (!event->open || (request.call == HSM_CALL_OPEN &&
+				      !(request.open_flags & O_TRUNC)))) {
+			postpone(engine, slot, &handle, &facts);
+			return;
+		}
+		if (!event->open && facts.content != HSM_CONTENT_ALL)
+			request.writer = has_writer(engine, &handle, event->fd,
+						    &busy);
+		if (busy) {
+			postpone(engine, slot, &handle, &facts);
+			return;
+		}
+	}
+	verdict = hsm_decide(&facts, &request, &engine->policy);
+	if (verdict == HSM_VERDICT_FILL && !settled &&
+	    request.call != HSM_CALL_TRUNCATE &&
+	    hsm_engine_hit(engine, &handle, event->off, event->count))
+		verdict = HSM_VERDICT_ALLOW;
+	carry_out(engine, slot, &handle, &facts, verdict);
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+
+/* Read-ahead of a sequence: from the second read on, doubling. */
+#define WINDOW_FIRST (UINT64_C(128) << 10)
+#define WINDOW_LAST (UINT64_C(32) << 20)
+
+struct thread_arg {
+	struct hsm_engine *engine;
+	unsigned int index;
+};
+
+void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object)
+{
+	size_t at;
+
+	if (engine->queue_len == engine->queue_size) {
+		size_t size = engine->queue_size ? 2 * engine->queue_size : 256;
+		struct hsm_object **queue = calloc(size, sizeof(*queue));
+		size_t i;
+
+		/* Without memory for one more entry the others still come. */
+		if (!queue)
+			return;
+		for (i = 0; i < engine->queue_len; i++)
+			queue[i] = engine->queue[(engine->queue_head + i) %
+						 engine->queue_size];
+		free(engine->queue);
+		engine->queue = queue;
+		engine->queue_size = size;
+		engine->queue_head = 0;
+	}
+	at = (engine->queue_head + engine->queue_len++) % engine->queue_size;
+	engine->queue[at] = object;
+	hsm_object_get(engine, object);
+	pthread_cond_signal(&engine->work);
+	if (!engine->idle_threads)
+		pthread_cond_broadcast(&engine->wanted);
+}
+
+static struct hsm_object *next_object(struct hsm_engine *engine)
+{
+	struct hsm_object *object = engine->queue[engine->queue_head];
+
+	engine->queue_head = (engine->queue_head + 1) % engine->queue_size;
+	engine->queue_len--;
+	return object;
+}
+
+static void *work(void *p)
+{
+	struct thread_arg arg = *(struct thread_arg *)p;
+	struct hsm_engine *engine = arg.engine;
+	void *buffer = malloc(HSM_CHUNK);
+
+	free(p);
+	pthread_mutex_lock(&engine->lock);
+	while (buffer && !engine->stop) {
+		struct hsm_object *object;
+
+		if (!engine->queue_len) {
+			engine->idle_threads++;
+			pthread_cond_wait(&engine->work, &engine->lock);
+			engine->idle_threads--;
+			continue;
+		}
+		object = next_object(engine);
+		hsm_transfer_service(engine, object, engine->conns[arg.index],
+				     buffer);
+		hsm_object_put(engine, object);
+	}
+	pthread_mutex_unlock(&engine->lock);
+	free(buffer);
+	return NULL;
+}
+
+int hsm_engine_start(struct hsm_engine *engine)
+{
+	unsigned int i;
+
+	pthread_mutex_init(&engine->lock, NULL);
+	pthread_mutex_init(&engine->changes_lock, NULL);
+	pthread_cond_init(&engine->work, NULL);
+	pthread_cond_init(&engine->wanted, NULL);
+	engine->idle.idle_next = engine->idle.idle_prev = &engine->idle;
+	engine->threads = calloc(engine->jobs, sizeof(*engine->threads));
+	engine->conns = calloc(engine->jobs, sizeof(struct hsm_conn *));
+	if (!engine->threads || !engine->conns)
+		return -ENOMEM;
+	for (i = 0; i < engine->jobs; i++) {
+		struct thread_arg *arg = malloc(sizeof(*arg));
+		int ret = arg ? hsm_conn_open(&engine->conns[i], engine->remote) :
+				-ENOMEM;
+
+		if (!ret) {
+			*arg = (struct thread_arg){ engine, i };
+			ret = -pthread_create(&engine->threads[i], NULL, work,
+					      arg);
+		}
+		if (ret) {
+			free(arg);
+			return ret;
+		}
+		engine->thread_count++;
+	}
+	return 0;
+}
+
+static void fail_everyone(struct hsm_engine *engine)
+{
+	unsigned int i;
+
+	for (i = 0; i < HSM_BUCKETS; i++) {
+		struct hsm_object *object;
+
+		while ((object = engine->buckets[i])) {
+			struct hsm_waiter *w;
+
+			object->refs++;
+			while ((w = object->waiters)) {
+				object->waiters = w->next;
+				w->next = NULL;
+				w->error = -EIO;
+				pthread_mutex_unlock(&engine->lock);
+				hsm_waiters_finish(engine, object, w);
+				pthread_mutex_lock(&engine->lock);
+			}
+			hsm_object_free(engine, object);
+		}
+	}
+}
+
+void hsm_engine_stop(struct hsm_engine *engine)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&engine->lock);
+	engine->stop = true;
+	pthread_cond_broadcast(&engine->work);
+	pthread_cond_broadcast(&engine->wanted);
+	pthread_mutex_unlock(&engine->lock);
+	for (i = 0; i < engine->thread_count; i++)
+		hsm_conn_cancel(engine->conns[i]);
+	for (i = 0; i < engine->thread_count; i++)
+		pthread_join(engine->threads[i], NULL);
+	pthread_mutex_lock(&engine->lock);
+	fail_everyone(engine);
+	pthread_mutex_unlock(&engine->lock);
+	for (i = 0; i < engine->jobs; i++)
+		hsm_conn_close(engine->conns[i]);
+	free(engine->threads);
+	free(engine->conns);
+	free(engine->queue);
+}
+
+/* A read of [off, end): part of a sequence, or not?  How far to read ahead? */
+static void note_read(struct hsm_object *object, uint64_t off, uint64_t end)
+{
+	bool sequence = off <= object->seen_end + HSM_GRANULE &&
+			off + 2 * HSM_CHUNK >= object->seen_end;
+
+	if (!off && !object->seen_end)
+		object->window = 0; /* perhaps only its first page */
+	else if (sequence && end > object->seen_end)
+		object->window = object->window ? 2 * object->window :
+						  WINDOW_FIRST;
+	else if (!sequence)
+		object->window = 0;
+	if (object->window > WINDOW_LAST)
+		object->window = WINDOW_LAST;
+	object->seen_end = end;
+	object->ahead = object->window ? end + object->window : 0;
+}
+
+/* Whether the read-ahead has fallen so far behind that a thread should look. */
+static bool wants_ahead(struct hsm_engine *engine, struct hsm_object *object)
+{
+	struct hsm_transfer *t;
+	uint64_t half = object->seen_end + object->window / 2;
+	uint64_t missing;
+
+	if (!object->ahead)
+		return false;
+	for (t = object->transfers; t; t = t->next) {
+		if (t->pos > object->ahead || t->limit <= object->seen_end)
+			continue;
+		if (t->target < object->ahead) {
+			t->target = object->ahead < t->limit ? object->ahead :
+							       t->limit;
+			pthread_cond_broadcast(&engine->wanted);
+		}
+		return false;
+	}
+	missing = hsm_object_missing(object, object->seen_end, object->ahead);
+	return missing < object->ahead && missing < object->end &&
+	       missing <= half;
+}
+
+bool hsm_engine_hit(struct hsm_engine *engine, const struct hsm_handle *handle,
+		    uint64_t off, uint64_t count)
+{
+	struct hsm_object *object;
+	uint64_t end = off + count;
+	bool hit = false;
+
+	pthread_mutex_lock(&engine->lock);
+	object = hsm_object_find(engine, handle);
+	if (object && object->loaded && object->missing &&
+	    object->writers == HSM_WRITERS_NONE && !object->admitted_count &&
+	    object->size == (uint64_t)object->version.size) {
+		if (end > object->end)
+			end = object->end;
+		hit = off >= end ||
+		      hsm_object_missing(object, off, end) >= end;
+		if (hit) {
+			note_read(object, off, end);
+			if (wants_ahead(engine, object))
+				hsm_engine_queue(engine, object);
+		}
+	}
+	pthread_mutex_unlock(&engine->lock);
+	return hit;
+}
+
+void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handle,
+		       const struct hsm_facts *facts, struct hsm_waiter *waiter)
+{
+	struct hsm_object *object;
+	struct hsm_waiter *list;
+	int ret = 0;
+
+	pthread_mutex_lock(&engine->lock);
+	object = hsm_object_find(engine, handle);
+	/* Another size or version than we knew: believe the file. */
+	if (object && !object->transfers && !object->loading &&
+	    (object->size != (uint64_t)facts->st.st_size ||
+	     memcmp(&object->version, &facts->mark.version,
+		    sizeof(object->version))))
+		ret = hsm_object_describe(object, facts);
+	if (!object)
+		object = hsm_object_make(engine, handle, facts);
+	if (!object || ret) {
+		pthread_mutex_unlock(&engine->lock);
+		if (waiter->slot)
+			hsm_slot_answer(engine, waiter->slot, -ENOMEM);
+		if (waiter->done)
+			waiter->done(waiter->arg, -ENOMEM);
+		free(waiter);
+		return;
+	}
+	hsm_object_get(engine, object);
+	if (waiter->slot && !waiter->slot->event.open && !waiter->undecided &&
+	    !waiter->whole) {
+		object->writers = HSM_WRITERS_NONE;
+		note_read(object, waiter->off, waiter->end);
+	}
+	waiter->next = object->waiters;
+	object->waiters = waiter;
+	list = hsm_waiters_satisfied(object);
+	/* A thread looks even when one is on it: ranges go in parallel. */
+	if (object->waiters || wants_ahead(engine, object))
+		hsm_engine_queue(engine, object);
+	pthread_mutex_unlock(&engine->lock);
+	hsm_waiters_finish(engine, object, list);
+}
+
+void hsm_engine_admit(struct hsm_engine *engine, const struct hsm_handle *handle,
+		      int tid)
+{
+	struct hsm_object *object;
+
+	pthread_mutex_lock(&engine->lock);
+	object = hsm_object_find(engine, handle);
+	if (object) {
+		if (object->admitted_count < HSM_ADMITTED)
+			object->admitted[object->admitted_count] = tid;
+		object->admitted_count++;
+		object->writers = HSM_WRITERS_UNKNOWN;
+	}
+	pthread_mutex_unlock(&engine->lock);
+}
+
+void hsm_engine_forget(struct hsm_engine *engine,
+		       const struct hsm_handle *handle)
+{
+	struct hsm_object *object;
+
+	pthread_mutex_lock(&engine->lock);
+	object = hsm_object_find(engine, handle);
+	if (object) {
+		uint32_t i;
+
+		for (i = 0; i < (object->granules + 63) / 64; i++)
+			object->present[i] = 0;
+		object->missing = object->granules;
+		object->generation++;
+	}
+	pthread_mutex_unlock(&engine->lock);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine: what fills files, whoever asks.  A server feeds it with events,
+ * hsm-prefetch without a server with requests of its own.
+ *
+ * Threads: one lock for all that is in memory, held for moments and never
+ * across I/O; `jobs` threads that each own a connection; whoever submits.
+ */
+#ifndef HSM_ENGINE_ENGINE_H
+#define HSM_ENGINE_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "engine/shared.h"
+#include "local/handle.h"
+#include "local/watch.h"
+#include "remote/remote.h"
+#include "stage/decide.h"
+
+/* Content comes and is accounted for in granules. */
+#define HSM_GRANULE UINT64_C(65536)
+
+enum {
+	HSM_BUCKETS = 1024,
+	HSM_IDLE_OBJECTS = 512, /* partial files that are remembered */
+};
+
+/* One who waits for content. */
+struct hsm_waiter {
+	struct hsm_waiter *next;
+	uint64_t off, end;
+	bool whole;          /* all of it, whatever size it turns out to have */
+	bool seal;           /* and then holes are content */
+	bool reserve;        /* no content, only its space */
+	bool undecided;      /* decide about its event once our write is over */
+	struct hsm_slot *slot; /* the event to answer, or NULL */
+	/* Called once, from a thread of the engine, without its lock. */
+	void (*done)(void *arg, int error);
+	void *arg;
+	int error;
+};
+
+/* A stretch of a file that is on its way. */
+struct hsm_transfer {
+	struct hsm_transfer *next;
+	uint64_t pos;    /* the next byte that is not here yet */
+	uint64_t limit;  /* it ends here at the latest */
+	uint64_t target; /* and waits here until somebody wants more */
+};
+
+enum hsm_writers {
+	HSM_WRITERS_UNKNOWN,
+	HSM_WRITERS_NONE, /* and whoever comes must pass an open event first */
+};
+
+enum { HSM_ADMITTED = 16 };
+
+/* A file that is being filled, or was a moment ago. */
+struct hsm_object {
+	struct hsm_object *next;
+	struct hsm_object *idle_next, *idle_prev;
+	struct hsm_handle handle;
+	unsigned int refs;      /* waiters and threads */
+	bool loaded, loading;
+	struct hsm_version version;
+	char *origin;
+	struct timespec mtime;  /* to put back */
+	uint64_t size;          /* st_size, while nobody truncates */
+	uint64_t end;           /* what the remote has of it */
+	uint64_t *present;      /* a bit a granule */
+	uint32_t granules, missing;
+	enum hsm_writers writers;
+	int admitted[HSM_ADMITTED]; /* threads that may truncate in their open */
+	unsigned int admitted_count;
+	unsigned int generation; /* counts truncations and loads */
+	pthread_mutex_t write_lock; /* around each write of ours */
+	bool writing;           /* we have it open for writing */
+	struct hsm_waiter *waiters;
+	struct hsm_transfer *transfers;
+	uint64_t seen_end;      /* end of the last read, to see a sequence */
+	uint64_t window;        /* read-ahead of a sequence; 0: random */
+	uint64_t ahead;         /* read ahead to here; 0: no */
+};
+
+struct hsm_engine {
+	const struct hsm_log *log;
+	struct hsm_watch watch;    /* groups are -1 without a server */
+	uint64_t store_id;
+	struct hsm_policy policy;
+	const char *whole_for;
+	int read_ahead_files;
+	unsigned int jobs;
+	struct hsm_remote *remote;
+	struct hsm_shared *shared; /* counters, slots */
+	struct hsm_ahead *ahead;
+
+	pthread_mutex_t lock;
+	pthread_cond_t work;      /* the queue has something, or stop */
+	pthread_cond_t wanted;    /* a target moved, or the queue is waiting */
+	struct hsm_object *buckets[HSM_BUCKETS];
+	struct hsm_object idle;   /* list head, oldest first */
+	unsigned int idle_count;
+	struct hsm_object **queue; /* ring */
+	size_t queue_size, queue_head, queue_len;
+	unsigned int idle_threads;
+	bool stop;
+	pthread_t *threads;
+	unsigned int thread_count;
+	struct hsm_conn **conns;
+	pthread_mutex_t changes_lock;
+	struct hsm_watch_changes changes;
+};
+
+/* Start the threads.  `engine` was zeroed and has its upper half filled in. */
+int hsm_engine_start(struct hsm_engine *engine);
+
+/* End them; everyone who waits gets -EIO. */
+void hsm_engine_stop(struct hsm_engine *engine);
+
+/*
+ * Ask for content of the file that `facts` describe.  Takes `waiter` (malloc'd)
+ * over; it is done once, perhaps before the call returns.  `facts` are borrowed.
+ */
+void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handle,
+		       const struct hsm_facts *facts, struct hsm_waiter *waiter);
+
+/* Note that thread `tid` was let in and may truncate the file in its open. */
+void hsm_engine_admit(struct hsm_engine *engine, const struct hsm_handle *handle,
+		      int tid);
+
+/*
+ * Whether all of an access to a file that nobody writes is known to be here.
+ * Moves the read-ahead.
+ */
+bool hsm_engine_hit(struct hsm_engine *engine, const struct hsm_handle *handle,
+		    uint64_t off, uint64_t count);
+
+/* The file is about to be evicted under a lease: forget what is here of it. */
+void hsm_engine_forget(struct hsm_engine *engine,
+		       const struct hsm_handle *handle);
+
+/* With the lock held: let one more thread look at `object`. */
+void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object);
+
+/* ---- object.c; all with the lock held unless it says otherwise ---- */
+
+struct hsm_object *hsm_object_find(struct hsm_engine *engine,
+				   const struct hsm_handle *handle);
+struct hsm_object *hsm_object_make(struct hsm_engine *engine,
+				   const struct hsm_handle *handle,
+				   const struct hsm_facts *facts);
+void hsm_object_get(struct hsm_engine *engine, struct hsm_object *object);
+void hsm_object_put(struct hsm_engine *engine, struct hsm_object *object);
+void hsm_object_free(struct hsm_engine *engine, struct hsm_object *object);
+
+/* Take version and content from `facts`; the extents are read again later. */
+int hsm_object_describe(struct hsm_object *object,
+			const struct hsm_facts *facts);
+
+/* Read the extents.  Called without the lock, takes it. */
+int hsm_object_load(struct hsm_engine *engine, struct hsm_object *object);
+
+/* The first byte at or after `off` and before `end` that is missing, or `end`. */
+uint64_t hsm_object_missing(const struct hsm_object *object, uint64_t off,
+			    uint64_t end);
+/* The first byte at or after `off` and before `end` that is here, or `end`. */
+uint64_t hsm_object_present(const struct hsm_object *object, uint64_t off,
+			    uint64_t end);
+void hsm_object_filled(struct hsm_object *object, uint64_t off, uint64_t len);
+
+/* ---- changes.c ---- */
+
+/*
+ * Read what was changed and mark it dirty.  1 when the file of `handle` (may be
+ * NULL) was among it.  Called without the lock.
+ */
+int hsm_changes_drain(struct hsm_engine *engine, const struct hsm_handle *handle);
+
+/*
+ * With object->write_lock held: wait until all who were admitted are through
+ * their open, and see whether one truncated.  -ECANCELED: the file is not ours
+ * to fill any more.
+ */
+int hsm_changes_settle(struct hsm_engine *engine, struct hsm_object *object,
+		       bool wrote);
+
+/* ---- transfer.c ---- */
+
+/*
+ * Do what can be done for `object` with `conn`, then return.  With the lock
+ * held, which is given up meanwhile.  `buffer` has HSM_CHUNK bytes.
+ */
+enum { HSM_CHUNK = 1 << 20 };
+void hsm_transfer_service(struct hsm_engine *engine, struct hsm_object *object,
+			  struct hsm_conn *conn, void *buffer);
+
+/* ---- waiter.c ---- */
+
+/* Take those from `object` who have all they want.  With the lock held. */
+struct hsm_waiter *hsm_waiters_satisfied(struct hsm_object *object);
+
+/* Finish all on `list`; without the lock.  Gives their references back. */
+void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
+			struct hsm_waiter *list);
+
+/* ---- slot.c: events that wait for an answer, in shared memory ---- */
+
+/* A free slot for `event`, filled in; NULL when there is none. */
+struct hsm_slot *hsm_slot_take(struct hsm_shared *shared,
+			       const struct hsm_event *event);
+
+/* Answer, close the event's fd, free the slot. */
+void hsm_slot_answer(struct hsm_engine *engine, struct hsm_slot *slot,
+		     int error);
+
+/* ---- dispatch.c ---- */
+
+/*
+ * Take the event of `slot` through the stages; it is answered now or later.
+ * `settled`: no write of ours is under way and none begins before the return.
+ */
+void hsm_dispatch(struct hsm_engine *engine, struct hsm_slot *slot,
+		  bool settled);
+
+#endif

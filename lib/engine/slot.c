@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "stage/respond.h"
+
+struct hsm_slot *hsm_slot_take(struct hsm_shared *shared,
+			       const struct hsm_event *event)
+{
+	unsigned int i;
+
+	for (i = 0; i < HSM_SLOTS; i++) {
+		unsigned int n = atomic_fetch_add(&shared->next, 1) % HSM_SLOTS;
+		struct hsm_slot *slot = &shared->slots[n];
+
+		if (atomic_load(&slot->used))
+			continue;
+		slot->event = *event;
+		atomic_store(&slot->tries, 0);
+		atomic_store(&slot->running, false);
+		/* Last: from here on a takeover finds the event here. */
+		atomic_store(&slot->used, 1);
+		atomic_fetch_add(&shared->count.waiting, 1);
+		return slot;
+	}
+	return NULL;
+}
+
+void hsm_slot_answer(struct hsm_engine *engine, struct hsm_slot *slot, int error)
+{
+	int fd = slot->event.fd;
+	int ret;
+
+	if (error)
+		atomic_fetch_add(&engine->shared->count.errors, 1);
+	ret = hsm_respond(engine->watch.content, fd, error);
+	if (ret < 0 && ret != -ENOENT)
+		hsm_log(engine->log, HSM_LOG_ERROR,
+			"answer to a reader was refused: errno %d", -ret);
+	atomic_store(&slot->used, 0);
+	atomic_fetch_sub(&engine->shared->count.waiting, 1);
+	/*
+	 * The fd last: while it is open its number cannot come back with a new
+	 * event, which a takeover would mistake for this one.
+	 */
+	close(fd);
+}

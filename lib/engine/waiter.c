@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "engine/engine.h"
+
+struct hsm_waiter *hsm_waiters_satisfied(struct hsm_object *object)
+{
+	struct hsm_waiter **p = &object->waiters, *done = NULL;
+
+	while (*p) {
+		struct hsm_waiter *w = *p;
+		uint64_t end = w->whole ? object->end : w->end;
+		uint64_t off = w->whole ? 0 : w->off;
+
+		if (end > object->end)
+			end = object->end;
+		if (w->undecided || w->reserve || !object->loaded ||
+		    (off < end && hsm_object_missing(object, off, end) < end)) {
+			p = &w->next;
+			continue;
+		}
+		*p = w->next;
+		w->next = done;
+		w->error = 0;
+		done = w;
+	}
+	return done;
+}
+
+/* Write down that holes are content, after the content itself is durable. */
+static int seal(struct hsm_engine *engine, const struct hsm_object *object)
+{
+	HSM_CLOSE int fd = hsm_handle_open(engine->watch.root, &object->handle,
+					   O_RDONLY | O_NONBLOCK | O_NOATIME);
+	bool resized = object->size != (uint64_t)object->version.size;
+
+	if (fd < 0)
+		return fd;
+	if (fdatasync(fd) < 0)
+		return -errno;
+	return hsm_mark_set(fd, resized ? HSM_FLAG_DIRTY : HSM_FLAG_WHOLE);
+}
+
+void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
+			struct hsm_waiter *list)
+{
+	while (list) {
+		struct hsm_waiter *w = list;
+
+		list = w->next;
+		if (!w->error && w->seal)
+			w->error = seal(engine, object);
+		if (w->slot) {
+			/* While the reader waits: nobody can evict before. */
+			if (!w->error && !w->reserve && object->loaded &&
+			    !object->missing)
+				hsm_watch_quiet(&engine->watch,
+						w->slot->event.fd,
+						HSM_QUIET_UNMODIFIED);
+			hsm_slot_answer(engine, w->slot, w->error);
+		}
+		if (w->done)
+			w->done(w->arg, w->error);
+		free(w);
+		pthread_mutex_lock(&engine->lock);
+		hsm_object_put(engine, object);
+		pthread_mutex_unlock(&engine->lock);
+	}
+}
