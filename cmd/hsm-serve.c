@@ -31,11 +31,16 @@ static void write_ready(int fd)
 		close(fd);
 }
 
+static void say_ready(const struct server *server)
+{
+	cmd_message("serving %s on %s", server->url, server->dir);
+}
+
 static void ready(void *arg)
 {
 	struct server *server = arg;
 
-	cmd_message("serving %s on %s", server->url, server->dir);
+	say_ready(server);
 	if (server->ready_fd >= 0)
 		write_ready(server->ready_fd);
 	cmd_notify("READY=1");
@@ -43,8 +48,10 @@ static void ready(void *arg)
 		cmd_background_ready(server->parent_fd, server->log_fd);
 	else if (server->log_fd >= 0)
 		dup2(server->log_fd, STDERR_FILENO);
-	if (server->log_fd >= 0)
+	if (server->log_fd >= 0) {
 		cmd_message_stamp();
+		say_ready(server);
+	}
 }
 
 /* Returns the exit status.  SIGTERM is how a server ends: that is 0. */

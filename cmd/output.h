@@ -2,8 +2,8 @@
 /*
  * Standard output: data only, a line per path, flushed line by line so that the
  * next command in a pipe sees it at once and a signal loses nothing.  With -0 a
- * line ends with NUL, with -q there is none.  The first error is reported, later
- * lines are dropped.
+ * line ends with NUL, with -q there is none.  The first error is reported, what
+ * comes later is dropped.
  *
  * Threads: one call at a time.
  */

@@ -133,6 +133,18 @@ static int read_descriptor(void)
 	return fd;
 }
 
+/* Whoever waits for the end of a pipe must not wait for a daemon. */
+static void close_inherited(int except)
+{
+	int first = STDERR_FILENO + 1;
+
+	if (except >= first) {
+		close_range((unsigned int)first, (unsigned int)except - 1, 0);
+		first = except + 1;
+	}
+	close_range((unsigned int)first, ~0u, 0);
+}
+
 static int open_log(void)
 {
 	int fd;
@@ -190,5 +202,7 @@ void cmd_serve_read(struct cmd_serve *out)
 			.timeout_s = count("--timeout", timeout_s, 1),
 		},
 	};
+	if (background)
+		close_inherited(out->ready_fd);
 	out->log_fd = open_log();
 }
