@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "remote/http.h"
+
+static void free_url(CURLU **url)
+{
+	curl_url_cleanup(*url);
+}
+
+static void free_part(char **part)
+{
+	curl_free(*part);
+}
+
+#define FREE_URL __attribute__((cleanup(free_url)))
+#define FREE_PART __attribute__((cleanup(free_part)))
+
+static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
+{
+	FREE_PART char *of_a = NULL;
+	FREE_PART char *of_b = NULL;
+
+	return !curl_url_get(a, part, &of_a, CURLU_DEFAULT_PORT) &&
+	       !curl_url_get(b, part, &of_b, CURLU_DEFAULT_PORT) &&
+	       strcasecmp(of_a, of_b) == 0;
+}
+
+static bool has_scheme(CURLU *url, const char *scheme)
+{
+	FREE_PART char *part = NULL;
+
+	return !curl_url_get(url, CURLUPART_SCHEME, &part, 0) &&
+	       strcasecmp(part, scheme) == 0;
+}
+
+static bool may_follow(CURLU *root, CURLU *to)
+{
+	if (!same_part(root, to, CURLUPART_HOST))
+		return false;
+	if (has_scheme(root, "http") && has_scheme(to, "https"))
+		return true;
+	return same_part(root, to, CURLUPART_SCHEME) &&
+	       same_part(root, to, CURLUPART_PORT);
+}
+
+/* Nobody but the user says who we are; a fragment is never sent. */
+static int strip(CURLU *url)
+{
+	if (curl_url_set(url, CURLUPART_USER, NULL, 0) ||
+	    curl_url_set(url, CURLUPART_PASSWORD, NULL, 0) ||
+	    curl_url_set(url, CURLUPART_OPTIONS, NULL, 0) ||
+	    curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0))
+		return -ENOMEM;
+	return 0;
+}
+
+int hsm_http_redirect(const char *root, const char *url, const char *location,
+		      char **out)
+{
+	FREE_URL CURLU *from = curl_url();
+	FREE_URL CURLU *to = curl_url();
+	FREE_PART char *text = NULL;
+
+	*out = NULL;
+	if (!from || !to || curl_url_set(from, CURLUPART_URL, root, 0) ||
+	    curl_url_set(to, CURLUPART_URL, url, 0))
+		return -ENOMEM;
+	if (!location[0] || curl_url_set(to, CURLUPART_URL, location,
+					 CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME))
+		return -EPROTO;
+	if (strip(to) || curl_url_get(to, CURLUPART_URL, &text, 0))
+		return -EPROTO;
+	*out = strdup(text);
+	if (!*out)
+		return -ENOMEM;
+	return may_follow(from, to) ? 0 : -EACCES;
+}

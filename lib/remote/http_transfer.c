@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "remote/http.h"
+
+static size_t on_header(char *line, size_t size, size_t len, void *arg)
+{
+	struct hsm_http_conn *conn = arg;
+
+	(void)size;
+	hsm_http_answer_feed(&conn->answer, line, len);
+	return len;
+}
+
+/* All of a chunk or nothing: curl keeps it and comes again when unpaused. */
+static size_t on_body(char *data, size_t size, size_t len, void *arg)
+{
+	struct hsm_http_conn *conn = arg;
+	size_t direct = len < conn->room ? len : conn->room;
+
+	(void)size;
+	if (len - direct > HSM_HTTP_BUFFER - conn->end) {
+		conn->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	memcpy(conn->target, data, direct);
+	conn->target += direct;
+	conn->room -= direct;
+	memcpy(conn->buffer + conn->end, data + direct, len - direct);
+	conn->end += len - direct;
+	conn->received += len;
+	if (conn->content)
+		conn->base.bytes += len;
+	return len;
+}
+
+static void set_identity(CURL *easy, const struct hsm_http_remote *remote)
+{
+	if (remote->user) {
+		curl_easy_setopt(easy, CURLOPT_USERPWD, remote->user);
+		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+	}
+	if (remote->netrc)
+		curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+}
+
+static void set_trust(CURL *easy, const struct hsm_http_remote *remote)
+{
+	if (remote->cacert)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, remote->cacert);
+	if (remote->capath)
+		curl_easy_setopt(easy, CURLOPT_CAPATH, remote->capath);
+	if (remote->insecure) {
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (remote->proxy)
+		curl_easy_setopt(easy, CURLOPT_PROXY, remote->proxy);
+}
+
+int hsm_http_setup(struct hsm_http_conn *conn)
+{
+	const struct hsm_http_remote *remote = hsm_http_remote_of(&conn->base);
+	CURL *easy = conn->easy;
+
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* A name server that is silent must not hold up hsm_conn_cancel(). */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	/* So that a second address gets its turn before we give up. */
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+			 (long)(remote->timeout_ns / 2000000));
+	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HSM_HTTP_BUFFER);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "hsm");
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, conn->curl_error);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, conn);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, conn);
+	set_identity(easy, remote);
+	set_trust(easy, remote);
+	/* What is set last tells whether there was memory for all of it. */
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ?
+		       -ENOMEM : 0;
+}
+
+/* In front of the headers that never change; nothing is allocated. */
+static struct curl_slist *add_header(struct curl_slist *header, char *text,
+				     struct curl_slist *next)
+{
+	header->data = text;
+	header->next = next;
+	return header;
+}
+
+static void print_range(struct hsm_http_conn *conn,
+			const struct hsm_http_question *question)
+{
+	int n = snprintf(conn->range, sizeof(conn->range), "Range: bytes=%ju-",
+			 (uintmax_t)question->off);
+
+	if (question->len)
+		snprintf(conn->range + n, sizeof(conn->range) - n, "%ju",
+			 (uintmax_t)(question->off + question->len - 1));
+}
+
+/* Not strftime(): the words of HTTP do not follow the user's locale. */
+static void print_date(char *out, size_t size, const struct tm *tm)
+{
+	static const char days[] = "SunMonTueWedThuFriSat";
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+	snprintf(out, size, "If-Range: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+		 days + 3 * tm->tm_wday, tm->tm_mday, months + 3 * tm->tm_mon,
+		 tm->tm_year + 1900, tm->tm_hour, tm->tm_min, tm->tm_sec);
+}
+
+static bool print_if_range(struct hsm_http_conn *conn,
+			   const struct hsm_version *version)
+{
+	struct tm tm;
+
+	if (version->etag[0] && hsm_http_etag_valid(version->etag)) {
+		snprintf(conn->if_range, sizeof(conn->if_range),
+			 "If-Range: %s", version->etag);
+		return true;
+	}
+	if (version->precision < HSM_PRECISION_SECOND ||
+	    !gmtime_r(&version->mtime.tv_sec, &tm))
+		return false;
+	print_date(conn->if_range, sizeof(conn->if_range), &tm);
+	return true;
+}
+
+static struct curl_slist *headers(struct hsm_http_conn *conn,
+				  const struct hsm_http_question *question)
+{
+	const struct hsm_http_remote *remote = hsm_http_remote_of(&conn->base);
+
+	conn->if_range[0] = '\0';
+	if (question->list)
+		return remote->list_headers;
+	if (!question->off && !question->len)
+		return remote->file_headers;
+	print_range(conn, question);
+	add_header(&conn->range_header, conn->range, remote->file_headers);
+	if (!question->if_range || !print_if_range(conn, question->if_range))
+		return &conn->range_header;
+	return add_header(&conn->if_range_header, conn->if_range,
+			  &conn->range_header);
+}
+
+static void set_method(struct hsm_http_conn *conn, bool head)
+{
+	if (head == conn->head)
+		return;
+	if (head)
+		curl_easy_setopt(conn->easy, CURLOPT_NOBODY, 1L);
+	else
+		curl_easy_setopt(conn->easy, CURLOPT_HTTPGET, 1L);
+	conn->head = head;
+}
+
+int hsm_http_begin(struct hsm_http_conn *conn,
+		   const struct hsm_http_question *question)
+{
+	conn->answer = (struct hsm_http_answer){ .length = -1 };
+	conn->failure = (struct hsm_http_failure){ .again = false };
+	conn->curl_error[0] = '\0';
+	conn->content = !question->list;
+	conn->done = conn->paused = false;
+	conn->begin = conn->end = 0;
+	conn->target = conn->buffer;
+	conn->room = 0;
+	conn->received = 0;
+	set_method(conn, question->head);
+	curl_easy_setopt(conn->easy, CURLOPT_HTTPHEADER,
+			 headers(conn, question));
+	if (curl_easy_setopt(conn->easy, CURLOPT_URL, conn->url) ||
+	    curl_multi_add_handle(conn->multi, conn->easy))
+		return hsm_http_fail(conn, -ENOMEM, "no memory");
+	conn->busy = true;
+	conn->base.requests++;
+	return 0;
+}
+
+/* Let curl do what can be done without waiting. */
+static int work(struct hsm_http_conn *conn)
+{
+	int running, queued;
+	CURLMsg *message;
+
+	if (curl_multi_perform(conn->multi, &running))
+		return hsm_http_fail_curl(conn, CURLE_OUT_OF_MEMORY);
+	if (running)
+		return 0;
+	message = curl_multi_info_read(conn->multi, &queued);
+	if (message && message->msg == CURLMSG_DONE) {
+		conn->done = true;
+		conn->result = message->data.result;
+	}
+	return 0;
+}
+
+static int wait(struct hsm_http_conn *conn,
+		const struct hsm_http_patience *patience)
+{
+	int64_t left_ms = (patience->attempt_end_ns - hsm_http_now_ns()) /
+			  1000000;
+
+	if (left_ms <= 0)
+		return hsm_http_fail_silence(conn);
+	if (left_ms > 60000)
+		left_ms = 60000;
+	if (curl_multi_poll(conn->multi, NULL, 0, left_ms, NULL))
+		return hsm_http_fail_curl(conn, CURLE_OUT_OF_MEMORY);
+	return hsm_conn_check(&conn->base);
+}
+
+int hsm_http_wait_answer(struct hsm_http_conn *conn,
+			 const struct hsm_http_patience *patience)
+{
+	curl_off_t length = -1;
+	int error;
+
+	for (;;) {
+		error = work(conn);
+		if (error || conn->answer.complete)
+			break;
+		if (conn->done)
+			return hsm_http_fail_curl(conn, conn->result ?:
+						  CURLE_GOT_NOTHING);
+		error = wait(conn, patience);
+		if (error)
+			break;
+	}
+	if (!error)
+		curl_easy_getinfo(conn->easy,
+				  CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	conn->answer.length = length;
+	return error;
+}
+
+static size_t take_buffered(struct hsm_http_conn *conn, void *buf, size_t len)
+{
+	if (len > conn->end - conn->begin)
+		len = conn->end - conn->begin;
+	memcpy(buf, conn->buffer + conn->begin, len);
+	conn->begin += len;
+	if (conn->begin == conn->end)
+		conn->begin = conn->end = 0;
+	return len;
+}
+
+/* The buffer is empty: what comes goes to `buf` first. */
+static int receive(struct hsm_http_conn *conn)
+{
+	CURLcode code;
+
+	if (!conn->paused)
+		return work(conn);
+	conn->paused = false;
+	code = curl_easy_pause(conn->easy, CURLPAUSE_CONT);
+	return code ? hsm_http_fail_curl(conn, code) : 0;
+}
+
+static ssize_t receive_some(struct hsm_http_conn *conn, size_t len,
+			    const struct hsm_http_patience *patience)
+{
+	int error = 0;
+
+	while (!error) {
+		error = receive(conn);
+		if (error || conn->room < len)
+			break;
+		if (conn->done && conn->result)
+			return hsm_http_fail_curl(conn, conn->result);
+		if (conn->done)
+			break;
+		error = wait(conn, patience);
+	}
+	return error ?: (ssize_t)(len - conn->room);
+}
+
+ssize_t hsm_http_body(struct hsm_http_conn *conn, void *buf, size_t len,
+		      const struct hsm_http_patience *patience)
+{
+	ssize_t n;
+
+	if (conn->begin < conn->end)
+		return take_buffered(conn, buf, len);
+	if (conn->done)
+		return conn->result ? hsm_http_fail_curl(conn, conn->result) :
+				      0;
+	conn->target = buf;
+	conn->room = len;
+	n = receive_some(conn, len, patience);
+	conn->room = 0;
+	return n;
+}
+
+/* What is left fits in one more look at the socket. */
+static bool is_nearly_over(const struct hsm_http_conn *conn)
+{
+	return !conn->paused && conn->answer.complete &&
+	       conn->answer.length - (int64_t)conn->received <
+		       HSM_HTTP_BUFFER / 4;
+}
+
+void hsm_http_end(struct hsm_http_conn *conn)
+{
+	if (!conn->busy)
+		return;
+	if (!conn->done && is_nearly_over(conn)) {
+		conn->begin = conn->end = 0;
+		work(conn);
+	}
+	curl_multi_remove_handle(conn->multi, conn->easy);
+	conn->busy = false;
+}
