@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+complete -c hsm-evict -s R -l recursive -d 'evict all files below the directories'
+complete -c hsm-evict -l min-size -x -d 'only files of at least this size'
+complete -c hsm-evict -l until-free -x -d 'stop when so much is free'
+complete -c hsm-evict -s 0 -l null -d 'paths end with a NUL byte'
+complete -c hsm-evict -l json -d 'print one JSON object per line'
+complete -c hsm-evict -s n -l dry-run -d 'say what would be done and do nothing'
+complete -c hsm-evict -s q -l quiet -d 'print nothing to standard output'
+complete -c hsm-evict -s v -l verbose -d 'say more on standard error'
+complete -c hsm-evict -l progress -d 'show progress'
+complete -c hsm-evict -l no-progress -d 'show no progress'
+complete -c hsm-evict -s h -l help -d 'show the options'
+complete -c hsm-evict -s V -l version -d 'show the version'
