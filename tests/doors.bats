@@ -5,6 +5,12 @@
 
 load lib/helpers
 
+setup() {
+	# For everyone, and outside of bats' own directory, which is for root.
+	out=$(mktemp -d "$SCRATCH/doors.XXXXXX")
+	chmod 1777 "$out"
+}
+
 # Reads the tree at PLACE, cold, with COMMAND... in front of each program.
 right_through() { # PLACE COMMAND...
 	local place=$1
@@ -12,9 +18,8 @@ right_through() { # PLACE COMMAND...
 	chill "$dir"
 	bounded "$@" cmp "$place/text" "$TREES/files/sizes/text"
 	bounded "$@" cmp "$place/64M" "$TREES/files/sizes/64M"
-	bounded "$@" cp "$place/5M" "$SCRATCH/door"
-	cmp "$SCRATCH/door" "$TREES/files/sizes/5M"
-	rm -f "$SCRATCH/door"
+	bounded "$@" cp "$place/5M" "$out/5M"
+	cmp "$out/5M" "$TREES/files/sizes/5M"
 }
 
 # A process with a mount namespace of its own; sets $there.
@@ -30,6 +35,7 @@ teardown() {
 	if mountpoint -q "${door:-/nothing}"; then
 		umount -R "$door"
 	fi
+	rm -r "$out"
 	stop_all
 }
 

@@ -3,9 +3,8 @@
 #
 # Issue line 3: 100,000 files in 1,000 directories.
 
-load lib/helpers
-
 BATS_TEST_TIMEOUT=240
+load lib/helpers
 
 # The largest peak of memory of the processes that serve DIR, in KiB.
 peak() { # DIR

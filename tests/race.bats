@@ -3,10 +3,10 @@
 #
 # Issue line 11: readers and evictors, for RACE_SECONDS (default 60).
 
-load lib/helpers
-
 RACE_SECONDS=${RACE_SECONDS:-60}
 BATS_TEST_TIMEOUT=$((RACE_SECONDS + 120))
+load lib/helpers
+
 racer=$BUILD/tests/tools/racer
 
 # A remote tree made by racer, served; sets $dir.

@@ -3,9 +3,8 @@
 #
 # Issue line 4: byte-identical through every program, each from cold.
 
-load lib/helpers
-
 BATS_TEST_TIMEOUT=240
+load lib/helpers
 
 setup_file() {
 	export DIR OUT ELSEWHERE

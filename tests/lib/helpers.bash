@@ -13,6 +13,38 @@ teardown() {
 	stop_all
 }
 
+# ------------------------------------------------------------------ hanging --
+
+# The processes below PID, the lowest first.
+descendants() { # PID
+	local child
+	for child in $(pgrep -P "$1"); do
+		descendants "$child"
+		echo "$child"
+	done
+}
+
+# bats kills only the children of a test that takes too long, and a reader that
+# hangs is often further down: be a second earlier, and thorough.  A file sets
+# BATS_TEST_TIMEOUT before it loads this one.
+watch_test() {
+	local end=$((SECONDS + BATS_TEST_TIMEOUT - 1)) pid
+	while ((SECONDS < end)); do
+		sleep 1
+		kill -0 $$ 2>/dev/null || return
+	done
+	echo "the test takes longer than $BATS_TEST_TIMEOUT s" >>"$BATS_OUT"
+	for pid in $(descendants $$); do
+		[ "$pid" = "$BASHPID" ] || kill -KILL "$pid"
+	done
+	kill -ABRT $$ # bats' own way to say that time is over
+}
+
+if [ -n "${BATS_TEST_NAME:-}" ]; then
+	watch_test </dev/null >/dev/null 2>&1 3>&- &
+	disown
+fi
+
 # ------------------------------------------------------------------ serving --
 
 scope() {
