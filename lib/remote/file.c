@@ -166,7 +166,7 @@ static struct hsm_version version_of(const struct stat *st)
 static int open_file(struct hsm_conn *conn, const char *path, int flags,
 		     struct hsm_version *version)
 {
-	HSM_CLOSE int fd = open_beneath(conn, path, flags | O_NONBLOCK);
+	HSM_CLOSE int fd = open_beneath(conn, path, flags);
 	struct stat st;
 
 	if (fd == -ENOTDIR)
@@ -304,7 +304,9 @@ static int file_stream_open(struct hsm_conn *base, const char *path,
 			    uint64_t *start)
 {
 	struct file_conn *conn = file_conn(base);
-	HSM_CLOSE int fd = open_file(base, path, O_RDONLY | O_NOCTTY,
+	/* O_NONBLOCK: should it be a fifo by now, nobody waits for a writer. */
+	HSM_CLOSE int fd = open_file(base, path,
+				     O_RDONLY | O_NOCTTY | O_NONBLOCK,
 				     &conn->version);
 
 	if (fd < 0)

@@ -43,7 +43,10 @@ int hsm_remote_open(struct hsm_remote **out, const char *url,
 			 "not a URL of http://, https:// or file://");
 		return -EINVAL;
 	}
-	snprintf(error, error_size, "not the URL of a directory");
+	snprintf(error, error_size,
+		 "not the URL of a directory (write ? and # as %%3F and %%23)");
+	if (strchr(url, '#'))
+		return -EINVAL;
 	result = hsm_url_root(url, &root, &userinfo);
 	if (!result)
 		result = backend->open(out, root, userinfo, options, error,
