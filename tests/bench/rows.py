@@ -130,27 +130,27 @@ def warm_big(size):
 
 def warm_tree(size):
     return [
-        Row("warm-find", "warm `find`", lambda s: s.find(size.files), as_plain, warm=True),
         Row("warm-tar", "warm `tar`", lambda s: s.tar(size.files), as_plain, warm=True),
+        Row("warm-find", "warm `find`", lambda s: s.find(size.files), as_plain, warm=True),
     ]
 
 
 def scenarios(size):
     served = ["hsm", "httpdirfs", "rclone"]
-    curls = ["curl", "curl ×8"]
+    curls = ["curl", "curl-8"]
     near = [
         Scenario("big", "big", ["plain", "curl"] + served, [
             first(size), sequential(size.big, "seq"), *warm_big(size), random(size)]),
-        Scenario("four", "four", ["curl ×8"] + served, four(size)),
+        Scenario("four", "four", ["curl-8"] + served, four(size)),
         Scenario("tree", "tree", ["plain"] + curls + served,
                  tree(size.files, within(1.5, "curl", "≤ 1.5 × curl")) + warm_tree(size)),
     ]
     far = [
         Scenario("far-big", "big", ["curl"] + served, [
             first(size), sequential(size.far_big, "far"), random(size)]),
-        Scenario("far-four", "four", ["curl ×8"] + served, four(size)),
+        Scenario("far-four", "four", ["curl-8"] + served, four(size)),
         Scenario("far-tree", "fartree", curls + served,
-                 tree(size.far_files, within(2, "curl ×8", "≤ 2 × curl ×8"))),
+                 tree(size.far_files, within(2, "curl-8", "≤ 2 × curl-8"))),
     ]
     for scenario in far:
         scenario.far = True

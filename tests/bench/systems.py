@@ -235,7 +235,7 @@ class Rclone(Server):
 KINDS = {
     "plain": Plain,
     "curl": Curl,
-    "curl ×8": CurlParallel,
+    "curl-8": CurlParallel,
     "hsm": Hsm,
     "httpdirfs": Httpdirfs,
     "rclone": Rclone,
