@@ -176,7 +176,7 @@ static void keep_time(struct hsm_version *version, const char *text, size_t len)
 	if (len >= sizeof(date))
 		return;
 	*(char *)mempcpy(date, text, len) = '\0';
-	if (hsm_listing_time(date, "a, d b Y H:M:S GMT", &version->mtime))
+	if (hsm_listing_time(date, "a, d b Y H:M:S z", &version->mtime))
 		version->precision = HSM_PRECISION_SECOND;
 	else if (hsm_listing_time(date, "Y-m-dTH:M:Snz", &version->mtime))
 		version->precision = HSM_PRECISION_NANO;

@@ -88,6 +88,8 @@ static const char *offset(const char *text, long *out)
 
 	if (*text == 'Z')
 		return text + 1;
+	if (strncmp(text, "GMT", 3) == 0)
+		return text + 3;
 	if (*text != '+' && *text != '-')
 		return NULL;
 	text = number(text + 1, 2, 0, 23, &hours);
