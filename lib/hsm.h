@@ -85,7 +85,7 @@ int hsm_serve(const struct hsm_serve_options *options,
 int hsm_serve_stop(const char *dir, struct hsm_failure *failure);
 
 struct hsm_serve_status {
-	char url[1024];
+	char url[2048];
 	bool running;       /* a server answers */
 	bool stale_mount;   /* DIR is mounted and no server answers */
 	uint64_t uptime_s;
@@ -156,15 +156,15 @@ const char *hsm_file_path(const struct hsm_file *file);
  * itself, when it is one), depth first; symbolic links are not followed, other
  * kinds are left out.  `file` is borrowed.  A negative return of `fn` ends the
  * walk with it.  `failed` is called (when not NULL) for what cannot be read;
- * the walk then goes on.  Works from a snapshot of each directory: files may be
- * evicted, filled, created and deleted meanwhile.
+ * the walk then goes on.  Files may be evicted, filled, created and deleted
+ * meanwhile.
  */
 typedef int (*hsm_walk_fn)(void *arg, struct hsm_file *file);
 typedef void (*hsm_walk_failed_fn)(void *arg, const char *path, int error);
 int hsm_walk(struct hsm_session *session, const char *path, hsm_walk_fn fn,
 	     hsm_walk_failed_fn failed, void *arg);
 
-/* What `hsm-mark` prints.  Raises no event and takes no lease. */
+/* What `hsm-mark` prints.  Raises no event. */
 int hsm_file_info(struct hsm_file *file, struct hsm_file_info *out);
 
 /*
@@ -192,7 +192,7 @@ enum hsm_hydrate_policy {
 
 int hsm_file_pin(struct hsm_file *file, bool pinned);
 int hsm_file_set_hydrate(struct hsm_file *file, enum hsm_hydrate_policy policy);
-/* The same for a directory: everything below it that has no policy of its own. */
+/* The same for every file below the directory that has no policy of its own. */
 int hsm_directory_set_hydrate(struct hsm_session *session, const char *path,
 			      enum hsm_hydrate_policy policy);
 /* Declare a dirty file equal to the remote again.  -EINVAL: size differs;

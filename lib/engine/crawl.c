@@ -38,6 +38,7 @@ struct run {
 	pthread_cond_t more;
 	struct pending *pending;
 	struct spool spool;
+	bool trusted; /* the snapshots are of a crawl that came to its end */
 	unsigned int active; /* threads that may still add something */
 	int error;
 };
@@ -239,7 +240,8 @@ static int take_entry(void *arg, const struct hsm_entry *entry)
 	if (ret < 0)
 		return ret;
 	/* Known before and not here now: it was deleted or renamed here. */
-	if (hsm_snapshot_knows(&listing->snapshot, entry->name) &&
+	if (listing->run->trusted &&
+	    hsm_snapshot_knows(&listing->snapshot, entry->name) &&
 	    faccessat(listing->dir_fd, entry->name, F_OK,
 		      AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
@@ -416,6 +418,8 @@ static void show_progress(struct run *run)
 	pthread_mutex_unlock(&run->lock);
 }
 
+static const char complete[] = "listed/complete";
+
 int hsm_crawl_run(struct hsm_crawl *crawl)
 {
 	struct run run = { .crawl = crawl };
@@ -429,6 +433,11 @@ int hsm_crawl_run(struct hsm_crawl *crawl)
 	run.spool.fd = openat(crawl->store_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
 			      0600);
 	ret = run.spool.fd < 0 ? -errno : push(&run, crawl->from);
+	/*
+	 * A crawl that breaks off has named files in snapshots that it has not
+	 * made yet: the next one must not take them for deleted.
+	 */
+	run.trusted = unlinkat(crawl->store_fd, complete, 0) == 0;
 	while (!ret && count < wanted) {
 		ret = -pthread_create(&threads[count], NULL, thread, &run);
 		count += !ret;
@@ -448,5 +457,13 @@ int hsm_crawl_run(struct hsm_crawl *crawl)
 	}
 	if (run.spool.fd >= 0)
 		close(run.spool.fd);
-	return run.error ? run.error : ret;
+	if (!ret)
+		ret = run.error;
+	if (!ret) {
+		HSM_CLOSE int fd = openat(crawl->store_fd, complete,
+					  O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+		ret = fd < 0 ? -errno : 0;
+	}
+	return ret;
 }

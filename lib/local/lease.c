@@ -3,9 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+
+/* SIGIO would end a process that does not expect it; SIGURG is ignored. */
+static void choose_signal(int fd)
+{
+	fcntl(fd, F_SETSIG, SIGURG);
+}
 
 int hsm_lease_take(int fd)
 {
+	choose_signal(fd);
 	return fcntl(fd, F_SETLEASE, F_WRLCK) < 0 ? -errno : 0;
 }
 
@@ -14,13 +22,9 @@ void hsm_lease_release(int fd)
 	fcntl(fd, F_SETLEASE, F_UNLCK);
 }
 
-bool hsm_lease_whole(int fd)
-{
-	return fcntl(fd, F_GETLEASE) == F_WRLCK;
-}
-
 bool hsm_lease_writer(int fd)
 {
+	choose_signal(fd);
 	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
 		return true;
 	fcntl(fd, F_SETLEASE, F_UNLCK);

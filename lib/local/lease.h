@@ -13,17 +13,10 @@
 /*
  * Take an exclusive lease on `fd` (any access mode): 0 when nobody else has the
  * file open or mapped, and then new opens wait until hsm_lease_release(); at
- * most fs.lease-break-time seconds.  -EAGAIN: in use.  SIGIO, ignored or
- * handled by the caller's process, says that someone waits.
+ * most fs.lease-break-time seconds.  -EAGAIN: in use.
  */
 int hsm_lease_take(int fd);
 void hsm_lease_release(int fd);
-
-/*
- * Whether the lease of `fd` is still whole: false once someone has begun to
- * wait for it and, with that, may break it.
- */
-bool hsm_lease_whole(int fd);
 
 /*
  * Whether anybody (the caller included) has the file of `fd`, which must be

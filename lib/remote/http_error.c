@@ -83,7 +83,10 @@ static int errno_of_curl(CURLcode code)
 	}
 }
 
-/* Not the network's mood but somebody's setting. */
+/*
+ * Not the network's mood but somebody's setting.  What makes no sense can be the
+ * rest of an answer before, and a new connection has none.
+ */
 static bool is_lasting(CURLcode code)
 {
 	switch (code) {
@@ -94,6 +97,9 @@ static bool is_lasting(CURLcode code)
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_INVALIDCERTSTATUS:
 	case CURLE_URL_MALFORMAT:
+	case CURLE_FILESIZE_EXCEEDED:
+	case CURLE_BAD_CONTENT_ENCODING:
+	case CURLE_OUT_OF_MEMORY:
 		return true;
 	default:
 		return false;
@@ -105,8 +111,7 @@ int hsm_http_fail_curl(struct hsm_http_conn *conn, CURLcode code)
 	int error = errno_of_curl(code);
 
 	conn->failure = (struct hsm_http_failure){
-		.again = error != -ENOMEM && error != -EPROTO &&
-			 !is_lasting(code),
+		.again = !is_lasting(code),
 		.at_once = conn->received >= GOOD_TRANSFER,
 	};
 	return hsm_conn_fail(&conn->base, error, "%s: %s", conn->url,

@@ -6,6 +6,8 @@
 
 #include "remote/http.h"
 
+#define MOMENT_MS 50
+
 static size_t on_header(char *line, size_t size, size_t len, void *arg)
 {
 	struct hsm_http_conn *conn = arg;
@@ -305,7 +307,7 @@ ssize_t hsm_http_body(struct hsm_http_conn *conn, void *buf, size_t len,
 	return n;
 }
 
-/* What is left fits in one more look at the socket. */
+/* What is left may be there already, or be so in a moment. */
 static bool is_nearly_over(const struct hsm_http_conn *conn)
 {
 	return !conn->paused && conn->answer.complete &&
@@ -313,14 +315,23 @@ static bool is_nearly_over(const struct hsm_http_conn *conn)
 		       HSM_HTTP_BUFFER / 4;
 }
 
+/* A moment is worth it: a new connection costs several round trips. */
+static void finish(struct hsm_http_conn *conn)
+{
+	conn->begin = conn->end = 0;
+	work(conn);
+	if (conn->done || hsm_conn_check(&conn->base) ||
+	    curl_multi_poll(conn->multi, NULL, 0, MOMENT_MS, NULL))
+		return;
+	work(conn);
+}
+
 void hsm_http_end(struct hsm_http_conn *conn)
 {
 	if (!conn->busy)
 		return;
-	if (!conn->done && is_nearly_over(conn)) {
-		conn->begin = conn->end = 0;
-		work(conn);
-	}
+	if (!conn->done && is_nearly_over(conn))
+		finish(conn);
 	curl_multi_remove_handle(conn->multi, conn->easy);
 	conn->busy = false;
 }

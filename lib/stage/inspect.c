@@ -18,6 +18,18 @@ bool hsm_facts_resized(const struct hsm_facts *facts)
 	return facts->st.st_size != facts->mark.version.size;
 }
 
+bool hsm_facts_dirty(const struct hsm_facts *facts)
+{
+	struct timespec mtime = hsm_mark_mtime(&facts->mark);
+	bool complete = facts->flags & HSM_FLAG_WHOLE ||
+			facts->content == HSM_CONTENT_ALL;
+
+	return facts->flags & HSM_FLAG_DIRTY || hsm_facts_resized(facts) ||
+	       (complete && facts->mark.version.size &&
+		(facts->st.st_mtim.tv_sec != mtime.tv_sec ||
+		 facts->st.st_mtim.tv_nsec != mtime.tv_nsec));
+}
+
 static int look_at_content(int fd, struct hsm_facts *facts)
 {
 	uint64_t size = hsm_facts_size(facts);

@@ -33,6 +33,13 @@ uint64_t hsm_facts_size(const struct hsm_facts *facts);
 /* Whether the file has not the size that the remote's version has. */
 bool hsm_facts_resized(const struct hsm_facts *facts);
 
+/*
+ * Whether somebody changed it here: noted as such, of another size, or complete
+ * with another mtime than the remote's.  (A part of a file may have another
+ * mtime after a crash in the middle of a fill.)
+ */
+bool hsm_facts_dirty(const struct hsm_facts *facts);
+
 /* Facts of the open file `fd` for the store `store`.  Errors of fstat only. */
 int hsm_inspect(int fd, uint64_t store, struct hsm_facts *facts);
 

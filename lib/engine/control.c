@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Both ends of the control socket, up to the message. */
+#include "engine/control.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "base/cleanup.h"
+
+static const char folder[] = "/run/hsm";
+
+static void address_of(uint64_t id, struct sockaddr_un *address)
+{
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(address->sun_path, sizeof(address->sun_path), "%s/%016" PRIx64,
+		 folder, id);
+}
+
+int hsm_control_listen(uint64_t id)
+{
+	HSM_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+	mode_t mask;
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	address_of(id, &address);
+	/* We hold the store's lock: whoever made it is gone. */
+	unlink(address.sun_path);
+	mask = umask(0177);
+	ret = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	umask(mask);
+	if (ret < 0 || listen(fd, 64) < 0)
+		return -errno;
+	return hsm_steal_fd(&fd);
+}
+
+void hsm_control_unlink(uint64_t id)
+{
+	struct sockaddr_un address;
+
+	address_of(id, &address);
+	unlink(address.sun_path);
+}
+
+int hsm_control_connect(uint64_t id)
+{
+	HSM_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+
+	if (fd < 0)
+		return -errno;
+	address_of(id, &address);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	return hsm_steal_fd(&fd);
+}
+
+int hsm_control_peer(int fd, pid_t *pid)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return -errno;
+	*pid = peer.pid;
+	return 0;
+}
+
+static void take_fd(struct msghdr *message, int *fd)
+{
+	struct cmsghdr *head = CMSG_FIRSTHDR(message);
+
+	if (head && head->cmsg_level == SOL_SOCKET &&
+	    head->cmsg_type == SCM_RIGHTS &&
+	    head->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(head), sizeof(*fd));
+}
+
+int hsm_control_call(int fd, const struct hsm_control_request *request,
+		     struct hsm_control_reply *reply, int *root_fd,
+		     int timeout_ms)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = { reply, sizeof(*reply) };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	int received = -1;
+	ssize_t len;
+
+	if (root_fd)
+		*root_fd = -1;
+	if (send(fd, request, sizeof(*request), MSG_NOSIGNAL) < 0)
+		return -ECONNRESET;
+	do {
+		len = poll(&ready, 1, timeout_ms);
+	} while (len < 0 && errno == EINTR);
+	if (!len)
+		return -ETIMEDOUT;
+	len = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	if (len < 0)
+		return -errno;
+	take_fd(&message, &received);
+	if (root_fd && len == sizeof(*reply))
+		*root_fd = hsm_steal_fd(&received);
+	if (received >= 0)
+		close(received);
+	return len == sizeof(*reply) ? reply->error : -ECONNRESET;
+}

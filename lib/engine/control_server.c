@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the server does for the other commands: a thread for each of them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "engine/control.h"
+#include "engine/crawl.h"
+#include "engine/engine.h"
+#include "engine/request.h"
+
+struct client {
+	const struct hsm_control_server *server;
+	int fd;
+};
+
+static bool allowed(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       peer.uid == 0;
+}
+
+static void fill_status(const struct hsm_shared *shared,
+			struct hsm_control_status *status)
+{
+	status->started = shared->started;
+	status->fills = shared->count.fills;
+	status->bytes_fetched = shared->count.bytes_fetched;
+	status->requests = shared->count.requests;
+	status->errors = shared->count.errors;
+	status->waiting = shared->count.waiting;
+	status->skipped = shared->count.skipped;
+	status->restarts = shared->count.restarts;
+	status->guard = shared->guard;
+	status->worker = shared->worker;
+}
+
+static int rearm(struct hsm_engine *engine, const struct hsm_handle *handle)
+{
+	HSM_CLOSE int fd = hsm_handle_open(engine->watch.root, handle,
+					   O_RDONLY | O_NONBLOCK | O_NOATIME);
+
+	if (fd < 0)
+		return fd;
+	hsm_watch_rearm(&engine->watch, fd);
+	hsm_watch_changes_rearm(&engine->watch, fd);
+	hsm_engine_forget(engine, handle);
+	return 0;
+}
+
+static int list(const struct hsm_control_server *server, const char *path)
+{
+	struct hsm_engine *engine = server->engine;
+	struct hsm_crawl crawl = {
+		.log = engine->log, .remote = engine->remote,
+		.store_fd = server->store_fd, .tree = engine->watch.root,
+		.store_id = engine->store_id, .jobs = engine->jobs,
+		.from = path,
+	};
+	int ret = hsm_crawl_run(&crawl);
+
+	atomic_fetch_add(&engine->shared->count.skipped, crawl.skipped);
+	return ret;
+}
+
+static void answer(const struct hsm_control_server *server,
+		   const struct hsm_control_request *request,
+		   struct hsm_control_reply *reply, int *fd_to_send)
+{
+	struct hsm_engine *engine = server->engine;
+	bool changed = false;
+
+	switch (request->op) {
+	case HSM_CONTROL_HELLO:
+		reply->store = engine->store_id;
+		*fd_to_send = engine->watch.root;
+		break;
+	case HSM_CONTROL_HYDRATE:
+		reply->error = hsm_request_hydrate(engine, &request->handle,
+						   request->off, request->len);
+		break;
+	case HSM_CONTROL_EVICTING:
+		hsm_changes_drain(engine, NULL);
+		hsm_engine_forget(engine, &request->handle);
+		break;
+	case HSM_CONTROL_REARM:
+		reply->error = rearm(engine, &request->handle);
+		break;
+	case HSM_CONTROL_REFRESH:
+		reply->error = hsm_request_refresh(engine, &request->handle,
+						   &changed);
+		reply->changed = changed;
+		break;
+	case HSM_CONTROL_LIST:
+		reply->error = list(server, request->path);
+		break;
+	case HSM_CONTROL_STATUS:
+		snprintf(reply->url, sizeof(reply->url), "%s",
+			 hsm_remote_url(engine->remote));
+		fill_status(engine->shared, &reply->status);
+		break;
+	default:
+		reply->error = -EOPNOTSUPP;
+	}
+}
+
+static int send_reply(int fd, const struct hsm_control_reply *reply,
+		      int fd_to_send)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .head = {
+		.cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	} };
+	struct iovec part = { (void *)(uintptr_t)reply, sizeof(*reply) };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (fd_to_send >= 0) {
+		memcpy(CMSG_DATA(&control.head), &fd_to_send, sizeof(int));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static bool valid(const struct hsm_control_request *request, ssize_t len)
+{
+	return len == sizeof(*request) &&
+	       request->version == HSM_CONTROL_VERSION &&
+	       request->handle.bytes <= HSM_HANDLE_MAX &&
+	       memchr(request->path, '\0', sizeof(request->path));
+}
+
+static void *serve_client(void *arg)
+{
+	struct client client = *(struct client *)arg;
+	struct hsm_control_request request;
+	ssize_t len;
+
+	free(arg);
+	while (allowed(client.fd) &&
+	       (len = recv(client.fd, &request, sizeof(request), 0)) > 0) {
+		struct hsm_control_reply reply = { 0 };
+		int fd_to_send = -1;
+
+		if (valid(&request, len))
+			answer(client.server, &request, &reply, &fd_to_send);
+		else
+			reply.error = -EPROTO;
+		if (send_reply(client.fd, &reply, fd_to_send) < 0)
+			break;
+	}
+	close(client.fd);
+	return NULL;
+}
+
+static void start_client(const struct hsm_control_server *server, int fd)
+{
+	struct client *client = malloc(sizeof(*client));
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int ret = -1;
+
+	if (client) {
+		*client = (struct client){ server, fd };
+		pthread_attr_init(&attributes);
+		pthread_attr_setdetachstate(&attributes,
+					    PTHREAD_CREATE_DETACHED);
+		pthread_attr_setstacksize(&attributes, 512 << 10);
+		ret = pthread_create(&thread, &attributes, serve_client, client);
+		pthread_attr_destroy(&attributes);
+	}
+	if (ret) {
+		free(client);
+		close(fd);
+	}
+}
+
+void *hsm_control_serve(void *arg)
+{
+	const struct hsm_control_server *server = arg;
+
+	for (;;) {
+		int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd >= 0)
+			start_client(server, fd);
+		else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+			usleep(100000);
+		else if (errno != EINTR && errno != ECONNABORTED)
+			return NULL;
+	}
+}

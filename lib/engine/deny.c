@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine/deny.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "stage/event.h"
+#include "stage/respond.h"
+
+static const char process_name[] = "hsm-deny";
+
+/* A file that is all here (or not ours) may be read; no other one. */
+static int verdict(const struct hsm_service *service, int fd)
+{
+	struct hsm_facts facts;
+
+	if (hsm_inspect(fd, service->store.id, &facts) < 0 || facts.unreadable)
+		return -EIO;
+	if (!facts.ours || facts.flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE) ||
+	    facts.content == HSM_CONTENT_ALL)
+		return 0;
+	return -EIO;
+}
+
+static void answer_waiting(const struct hsm_service *service)
+{
+	int group = service->watch.content;
+	char buffer[HSM_EVENT_BUFFER] __attribute__((aligned(8)));
+	ssize_t len;
+
+	while ((len = read(group, buffer, sizeof(buffer))) > 0) {
+		struct hsm_event event;
+		size_t pos = 0;
+
+		while (hsm_event_next(buffer, (size_t)len, &pos, &event) == 1) {
+			if (event.fd < 0)
+				continue;
+			hsm_respond(group, event.fd, verdict(service, event.fd));
+			close(event.fd);
+		}
+	}
+}
+
+/* What a worker that was killed at the very end left in its slots. */
+static void answer_slots(const struct hsm_service *service)
+{
+	struct hsm_shared *shared = service->shared;
+	unsigned int i;
+
+	for (i = 0; i < HSM_SLOTS; i++) {
+		struct hsm_slot *slot = &shared->slots[i];
+
+		if (!atomic_load(&slot->used))
+			continue;
+		hsm_respond(service->watch.content, slot->event.fd,
+			    verdict(service, slot->event.fd));
+		close(slot->event.fd);
+		atomic_store(&slot->used, 0);
+	}
+}
+
+static void path_of(uint64_t id, char *path, size_t size)
+{
+	snprintf(path, size, "/run/hsm/%016" PRIx64 ".deny", id);
+}
+
+static void write_pid(uint64_t id)
+{
+	HSM_CLOSE int fd = -1;
+	char path[64];
+
+	path_of(id, path, sizeof(path));
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		dprintf(fd, "%d\n", (int)getpid());
+}
+
+void hsm_deny_end(uint64_t id)
+{
+	HSM_CLOSE int fd = -1;
+	char path[64], text[64] = "", name[32] = "";
+	int pid;
+
+	path_of(id, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return;
+	pid = atoi(text);
+	unlink(path);
+	close(hsm_steal_fd(&fd));
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A pid that is somebody else's by now is left alone. */
+	if (pid > 1 && fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 &&
+	    !strncmp(name, process_name, strlen(process_name)))
+		kill(pid, SIGTERM);
+}
+
+static void stay(struct hsm_service *service,
+		 const struct hsm_users_tree *tree)
+{
+	struct pollfd ready[2] = {
+		{ .fd = service->watch.content, .events = POLLIN },
+		{ .events = POLLIN },
+	};
+	sigset_t set;
+
+	prctl(PR_SET_NAME, process_name);
+	setsid();
+	write_pid(service->store.id);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	ready[1].fd = signalfd(-1, &set, SFD_CLOEXEC);
+	do {
+		answer_waiting(service);
+		poll(ready, 2, 1000);
+		answer_waiting(service);
+	} while (!ready[1].revents && hsm_users_any(tree));
+	answer_waiting(service);
+}
+
+static void close_all_but(int fd)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	close_range(3, (unsigned int)fd - 1, 0);
+	close_range((unsigned int)fd + 1, ~0U, 0);
+}
+
+void hsm_deny_rest(struct hsm_service *service)
+{
+	answer_slots(service);
+	answer_waiting(service);
+	if (!hsm_users_any(&service->tree)) {
+		hsm_watch_close(&service->watch);
+		return;
+	}
+	hsm_log(service->options->log, HSM_LOG_WARNING,
+		"%s: still in use elsewhere: what is not here gives EIO there",
+		service->options->dir);
+	if (fork() == 0) {
+		/* Not the lock: a new server may come. */
+		close_all_but(service->watch.content);
+		stay(service, &service->tree);
+		_exit(0);
+	}
+	hsm_watch_close(&service->watch);
+}

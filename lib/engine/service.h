@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The processes of a server.  The guard (the process that called hsm_serve())
+ * holds the groups and the mount and does next to nothing, so that nothing can
+ * kill it; the worker does the work.  They share one table of descriptors, so
+ * that a worker that dies leaves every waiting event answerable.
+ */
+#ifndef HSM_ENGINE_SERVICE_H
+#define HSM_ENGINE_SERVICE_H
+
+#include "engine/engine.h"
+#include "engine/shared.h"
+#include "hsm.h"
+#include "local/store.h"
+#include "local/users.h"
+
+struct hsm_service {
+	const struct hsm_serve_options *options;
+	struct hsm_store store;
+	struct hsm_watch watch;
+	struct hsm_shared *shared;
+	uint64_t mount_id;   /* of the tree over DIR */
+	struct hsm_users_tree tree;
+	int control;         /* listening socket */
+	int wake;            /* eventfd: the worker shall look at `stopping` */
+	int last_fd;         /* what guard and worker share is not above it */
+};
+
+/* The remote as the options say.  The failure's sentence goes to `error`. */
+int hsm_service_remote(const struct hsm_service *service,
+		       struct hsm_remote **out, char *error, size_t error_size);
+
+/* The worker's whole life; the exit status is of no interest. */
+void hsm_worker_main(struct hsm_service *service);
+
+/* The guard's: returns when DIR is unmounted and nobody waits any more. */
+int hsm_guard_run(struct hsm_service *service);
+
+#endif

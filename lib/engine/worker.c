@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "engine/control.h"
+#include "engine/crawl.h"
+#include "engine/service.h"
+#include "stage/event.h"
+
+/* Descriptors for everything but waiting events. */
+enum { OTHER_FDS = 256, SMALLEST_EVENT = sizeof(uint64_t) * 3 };
+
+struct worker {
+	struct hsm_service *service;
+	struct hsm_engine engine;
+	struct hsm_control_server control;
+	unsigned long event_fds; /* so many events may wait at a time */
+};
+
+static bool in_slot(const struct hsm_shared *shared, int fd)
+{
+	unsigned int i;
+
+	for (i = 0; i < HSM_SLOTS; i++)
+		if (atomic_load(&shared->slots[i].used) &&
+		    shared->slots[i].event.fd == fd)
+			return true;
+	return false;
+}
+
+/*
+ * Events that a killed worker had read and not yet put away.  The buffer was
+ * all zeros before the read, and is so again once everything is in slots.
+ */
+static void recover_buffer(struct hsm_shared *shared)
+{
+	struct hsm_event event;
+	size_t pos = 0;
+
+	while (hsm_event_next(shared->buffer, sizeof(shared->buffer), &pos,
+			      &event) == 1)
+		if (event.fd >= 0 && !in_slot(shared, event.fd))
+			hsm_slot_take(shared, &event);
+	memset(shared->buffer, 0, sizeof(shared->buffer));
+}
+
+/* Close what a killed worker had open: the table is shared, it outlived it. */
+static void close_leftovers(const struct hsm_service *service)
+{
+	HSM_CLOSEDIR DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+
+		if (fd > service->last_fd && fd != dirfd(dir) &&
+		    !in_slot(service->shared, fd))
+			close(fd);
+	}
+}
+
+/* Those who waited when the worker before this one died. */
+static void take_over(struct worker *worker)
+{
+	struct hsm_engine *engine = &worker->engine;
+	struct hsm_shared *shared = worker->service->shared;
+	unsigned int i;
+
+	for (i = 0; i < HSM_SLOTS; i++) {
+		struct hsm_slot *slot = &shared->slots[i];
+
+		if (!atomic_load(&slot->used))
+			continue;
+		if (atomic_fetch_add(&slot->tries, 1) >= HSM_SLOT_TRIES) {
+			struct hsm_facts facts;
+
+			if (hsm_inspect(slot->event.fd, engine->store_id,
+					&facts) == 0 && facts.ours)
+				hsm_log(engine->log, HSM_LOG_ERROR,
+					"%s: the worker died %u times on a "
+					"read of it: failed with EIO",
+					facts.mark.origin, HSM_SLOT_TRIES);
+			hsm_slot_answer(engine, slot, -EIO);
+			continue;
+		}
+		hsm_dispatch(engine, slot, false);
+	}
+}
+
+/*
+ * Read some events into shared memory, put each into its slot, then start with
+ * them: what is half done when this process dies is found again.
+ */
+static void read_events(struct worker *worker)
+{
+	struct hsm_shared *shared = worker->service->shared;
+	struct hsm_slot *slots[HSM_EVENT_BUFFER / SMALLEST_EVENT];
+	unsigned long long waiting = atomic_load(&shared->count.waiting);
+	size_t count = 0, pos = 0, size = sizeof(shared->buffer), i;
+	struct hsm_event event;
+	ssize_t len;
+
+	/* Each event brings a descriptor: one too many would be refused. */
+	if (waiting >= worker->event_fds) {
+		poll(NULL, 0, 2);
+		return;
+	}
+	if (size / SMALLEST_EVENT > worker->event_fds - waiting)
+		size = (worker->event_fds - waiting) * SMALLEST_EVENT;
+	if (size < 64)
+		size = 64;
+	len = read(worker->service->watch.content, shared->buffer, size);
+	if (len <= 0)
+		return;
+	while (hsm_event_next(shared->buffer, (size_t)len, &pos, &event) == 1) {
+		/* Refused by the kernel already, for want of a descriptor. */
+		if (event.fd < 0) {
+			atomic_fetch_add(&shared->count.errors, 1);
+			hsm_log(worker->engine.log, HSM_LOG_ERROR,
+				"a reader was refused: %s", strerror(-event.fd));
+			continue;
+		}
+		slots[count++] = hsm_slot_take(shared, &event);
+	}
+	memset(shared->buffer, 0, (size_t)len);
+	for (i = 0; i < count; i++)
+		hsm_dispatch(&worker->engine, slots[i], false);
+}
+
+static void serve(struct worker *worker)
+{
+	struct hsm_service *service = worker->service;
+	struct pollfd ready[3] = {
+		{ .fd = service->watch.content, .events = POLLIN },
+		{ .fd = service->watch.changes, .events = POLLIN },
+		{ .fd = service->wake, .events = POLLIN },
+	};
+
+	while (!atomic_load(&service->shared->stopping)) {
+		atomic_fetch_add(&service->shared->heartbeat, 1);
+		if (poll(ready, 3, 500) < 0)
+			continue;
+		if (ready[1].revents)
+			hsm_changes_drain(&worker->engine, NULL);
+		if (ready[0].revents)
+			read_events(worker);
+	}
+}
+
+static void *refresh(void *arg)
+{
+	struct worker *worker = arg;
+	struct hsm_service *service = worker->service;
+	unsigned int seconds = service->options->refresh_s;
+
+	for (;;) {
+		struct hsm_crawl crawl = {
+			.log = worker->engine.log,
+			.remote = worker->engine.remote,
+			.store_fd = service->store.fd,
+			.tree = service->watch.root,
+			.store_id = service->store.id,
+			.jobs = worker->engine.jobs, .from = "",
+		};
+		struct timespec pause = { .tv_sec = seconds };
+
+		nanosleep(&pause, NULL);
+		if (hsm_crawl_run(&crawl) < 0)
+			hsm_log(worker->engine.log, HSM_LOG_WARNING,
+				"not listed again: %s", crawl.error);
+		else
+			atomic_fetch_add(&service->shared->count.skipped,
+					 crawl.skipped);
+	}
+	return NULL;
+}
+
+static int start(struct worker *worker)
+{
+	struct hsm_service *service = worker->service;
+	const struct hsm_serve_options *options = service->options;
+	struct hsm_engine *engine = &worker->engine;
+	struct rlimit limit;
+	pthread_t thread;
+	char error[512];
+	int ret;
+
+	engine->log = options->log;
+	engine->watch = service->watch;
+	engine->store_id = service->store.id;
+	engine->policy.stream_above = options->stream_above;
+	engine->whole_for = options->whole_for;
+	engine->read_ahead_files = options->read_ahead_files;
+	engine->jobs = options->jobs;
+	engine->shared = service->shared;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	worker->event_fds = limit.rlim_cur > 2 * OTHER_FDS ?
+			    limit.rlim_cur - OTHER_FDS : limit.rlim_cur / 2;
+	if (worker->event_fds > HSM_SLOTS)
+		worker->event_fds = HSM_SLOTS;
+	ret = hsm_service_remote(service, &engine->remote, error,
+				 sizeof(error));
+	if (!ret)
+		ret = hsm_engine_start(engine);
+	if (ret)
+		return ret;
+	worker->control = (struct hsm_control_server){
+		engine, service->control, service->store.fd,
+	};
+	ret = -pthread_create(&thread, NULL, hsm_control_serve,
+			      &worker->control);
+	if (!ret && options->refresh_s)
+		ret = -pthread_create(&thread, NULL, refresh, worker);
+	return ret;
+}
+
+static void *work(void *arg)
+{
+	struct worker *worker = arg;
+	int ret = start(worker);
+
+	if (ret) {
+		hsm_log(worker->service->options->log, HSM_LOG_ERROR,
+			"worker cannot start: %s", strerror(-ret));
+		_exit(1);
+	}
+	take_over(worker);
+	serve(worker);
+	hsm_engine_stop(&worker->engine);
+	_exit(0);
+}
+
+void hsm_worker_main(struct hsm_service *service)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	pthread_t thread;
+
+	prctl(PR_SET_NAME, "hsm-worker");
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	/* A lease of ours that somebody breaks: the next test sees it. */
+	signal(SIGIO, SIG_IGN);
+	close_leftovers(service);
+	recover_buffer(service->shared);
+	if (!worker)
+		_exit(1);
+	worker->service = service;
+	/*
+	 * After clone() without its C library wrapper this thread has the
+	 * guard's thread id in the library: all work is for new threads.
+	 */
+	if (pthread_create(&thread, NULL, work, worker))
+		_exit(1);
+	for (;;)
+		pause();
+}

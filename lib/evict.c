@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Eviction, in the process of the command.
+ *
+ * The lease keeps everybody out: it is granted only while nobody has the file
+ * open or mapped, and new opens wait for it.  The mark "evicting" is written
+ * under a first lease; the hole is punched under a second one, if the mark is
+ * still there.  An open in between takes the mark away, so that no reader who
+ * passed its open check can read after the punch.  A killed evictor leaves at
+ * most the mark, which means nothing by itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "local/extent.h"
+#include "local/lease.h"
+#include "tree.h"
+
+/* A server that does not answer must not keep readers waiting for a lease. */
+enum { ANSWER_MS = 5000 };
+
+const char *hsm_evict_reason(int error)
+{
+	switch (error) {
+	case -EBUSY:
+		return "in use";
+	case -EPERM:
+		return "pinned";
+	case -ENOTEMPTY:
+		return "dirty";
+	case -ENODATA:
+		return "local: the remote could not give it back";
+	}
+	return NULL;
+}
+
+/* Why the file must stay, or 0. */
+static int check(struct hsm_file *file, struct hsm_facts *facts)
+{
+	int ret = hsm_inspect(file->fd, file->tree->id, facts);
+	uint64_t resident;
+
+	if (ret < 0)
+		return ret;
+	if (facts->unreadable)
+		return -EBADMSG;
+	if (!facts->ours)
+		return -ENODATA;
+	/* Only a look past the cache tells a reserved file from a full one. */
+	if (facts->content == HSM_CONTENT_SOME &&
+	    hsm_extent_resident(file->fd, (uint64_t)facts->st.st_size,
+				&resident) == 0 &&
+	    resident >= (uint64_t)facts->st.st_size)
+		facts->content = HSM_CONTENT_ALL;
+	if (hsm_facts_dirty(facts))
+		return -ENOTEMPTY;
+	if (facts->flags & HSM_FLAG_PIN)
+		return -EPERM;
+	if (facts->flags & (HSM_FLAG_STALE | HSM_FLAG_LOST))
+		return -ENODATA;
+	return 0;
+}
+
+/* The server notes what was changed until now, and forgets what is here. */
+static int tell_server(struct hsm_file *file)
+{
+	struct hsm_control_request request = { 0 };
+	struct hsm_control_reply reply;
+	int ret = hsm_tree_call(file->tree, HSM_CONTROL_EVICTING, file->fd,
+				&request, &reply, ANSWER_MS);
+
+	return ret == -ENOTCONN ? 0 : ret;
+}
+
+static int announce(struct hsm_file *file, struct hsm_facts *facts, bool dry_run)
+{
+	int ret = hsm_lease_take(file->fd);
+
+	if (ret < 0)
+		return ret == -EAGAIN ? -EBUSY : ret;
+	ret = tell_server(file);
+	if (!ret)
+		ret = check(file, facts);
+	if (!ret && !dry_run && facts->st.st_blocks)
+		ret = hsm_mark_set(file->fd, HSM_FLAG_EVICT);
+	hsm_lease_release(file->fd);
+	return ret;
+}
+
+static int put_mtime_back(int fd, const struct timespec *mtime)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, *mtime };
+
+	return futimens(fd, times) < 0 ? -errno : 0;
+}
+
+static int punch(struct hsm_file *file, int fd, const struct timespec *mtime)
+{
+	int ret = tell_server(file), after;
+
+	/* Holes are no longer content; then they may come. */
+	if (!ret)
+		ret = hsm_mark_clear(fd, HSM_FLAG_WHOLE);
+	if (!ret)
+		ret = hsm_extent_punch(fd);
+	after = put_mtime_back(fd, mtime);
+	return ret ? ret : after;
+}
+
+static int carry_out(struct hsm_file *file, uint64_t *freed)
+{
+	struct hsm_handle handle;
+	HSM_CLOSE int fd = -1;
+	struct hsm_facts facts = { 0 };
+	struct stat st;
+	int ret = hsm_handle_get(file->fd, &handle);
+
+	/* Our own first descriptor would be "in use", too. */
+	close(hsm_steal_fd(&file->fd));
+	if (!ret)
+		ret = fd = hsm_handle_open(file->tree->root, &handle,
+					   O_RDWR | O_NONBLOCK | O_NOATIME);
+	if (ret >= 0)
+		ret = hsm_lease_take(fd);
+	if (ret < 0) {
+		if (fd >= 0)
+			hsm_mark_clear(fd, HSM_FLAG_EVICT);
+		return ret == -EAGAIN ? -EBUSY : ret;
+	}
+	file->fd = fd;
+	ret = check(file, &facts);
+	if (!ret && !(facts.flags & HSM_FLAG_EVICT))
+		ret = -EBUSY;
+	if (!ret)
+		ret = punch(file, fd, &facts.st.st_mtim);
+	if (facts.flags & HSM_FLAG_EVICT)
+		hsm_mark_clear(fd, HSM_FLAG_EVICT);
+	if (!ret && fstat(fd, &st) == 0 && st.st_blocks < facts.st.st_blocks)
+		*freed = (uint64_t)(facts.st.st_blocks - st.st_blocks) * 512;
+	hsm_lease_release(fd);
+	file->fd = -1;
+	return ret;
+}
+
+/* Nobody may be left with a descriptor that ended: open it once more. */
+static int reopen(struct hsm_file *file, const struct hsm_handle *handle)
+{
+	int fd = hsm_handle_open(file->tree->root, handle, O_RDONLY | O_NOATIME);
+
+	if (fd < 0)
+		return fd;
+	file->fd = fd;
+	return 0;
+}
+
+int hsm_file_evict(struct hsm_file *file, bool dry_run, uint64_t *freed)
+{
+	uint64_t ignored;
+	struct hsm_facts facts;
+	struct hsm_handle handle;
+	int ret = check(file, &facts), again;
+
+	if (!freed)
+		freed = &ignored;
+	*freed = 0;
+	if (ret)
+		return ret;
+	ret = hsm_handle_get(file->fd, &handle);
+	if (!ret)
+		ret = announce(file, &facts, dry_run);
+	if (ret || dry_run || !facts.st.st_blocks) {
+		if (!ret && dry_run)
+			*freed = (uint64_t)facts.st.st_blocks * 512;
+		return ret;
+	}
+	ret = carry_out(file, freed);
+	again = reopen(file, &handle);
+	return ret ? ret : again;
+}

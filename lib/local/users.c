@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "local/users.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "base/cleanup.h"
+
+static void cleanup_file(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+#define CLOSE_FILE __attribute__((cleanup(cleanup_file)))
+
+/* mountinfo escapes space, tab, newline and backslash as \ooo. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	for (; *text; text++) {
+		unsigned int value;
+
+		if (*text == '\\' && sscanf(text + 1, "%3o", &value) == 1) {
+			*out++ = (char)value;
+			text += 3;
+		} else {
+			*out++ = *text;
+		}
+	}
+	*out = '\0';
+}
+
+struct line {
+	uint64_t id;
+	char device[32];
+	char root[PATH_MAX];
+};
+
+static bool parse(char *text, struct line *line)
+{
+	if (sscanf(text, "%" SCNu64 " %*u %31s %4095s", &line->id, line->device,
+		   line->root) != 3)
+		return false;
+	unescape(line->root);
+	return true;
+}
+
+int hsm_users_describe(struct hsm_users_tree *tree, int tree_fd,
+		       uint64_t mount_id)
+{
+	CLOSE_FILE FILE *file = fopen("/proc/self/mountinfo", "re");
+	HSM_FREE char *text = NULL;
+	size_t size = 0;
+	struct line line;
+	struct stat st;
+
+	if (!file || fstat(tree_fd, &st) < 0)
+		return -errno;
+	tree->device = st.st_dev;
+	while (getline(&text, &size, file) > 0) {
+		if (!parse(text, &line) || line.id != mount_id)
+			continue;
+		memcpy(tree->mount_device, line.device, sizeof(line.device));
+		memcpy(tree->root, line.root, sizeof(line.root));
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static bool mounted_in(const struct hsm_users_tree *tree, const char *pid)
+{
+	char path[64];
+	CLOSE_FILE FILE *file = NULL;
+	HSM_FREE char *text = NULL;
+	size_t size = 0, len = strlen(tree->root);
+	struct line line;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/mountinfo", pid);
+	file = fopen(path, "re");
+	while (file && getline(&text, &size, file) > 0)
+		if (parse(text, &line) &&
+		    !strcmp(line.device, tree->mount_device) &&
+		    !strncmp(line.root, tree->root, len) &&
+		    (!line.root[len] || line.root[len] == '/'))
+			return true;
+	return false;
+}
+
+/* A marked file or directory of the tree's file system. */
+static bool is_of(const struct hsm_users_tree *tree, const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_dev == tree->device &&
+	       (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
+	       getxattr(path, "trusted.hsm", NULL, 0) > 0;
+}
+
+static bool held_by(const struct hsm_users_tree *tree, const char *pid)
+{
+	char path[320];
+	HSM_CLOSEDIR DIR *dir = NULL;
+	struct dirent *entry;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/cwd", pid);
+	if (is_of(tree, path))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%.20s/root", pid);
+	if (is_of(tree, path))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%.20s/fd/%s", pid,
+			 entry->d_name);
+		if (entry->d_name[0] != '.' && is_of(tree, path))
+			return true;
+	}
+	return false;
+}
+
+bool hsm_users_any(const struct hsm_users_tree *tree)
+{
+	HSM_CLOSEDIR DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	char self[32];
+
+	if (mounted_in(tree, "self"))
+		return true;
+	snprintf(self, sizeof(self), "%d", (int)getpid());
+	/* Without /proc nothing can be said: then somebody may be there. */
+	if (!dir)
+		return true;
+	while ((entry = readdir(dir)))
+		if (isdigit((unsigned char)entry->d_name[0]) &&
+		    strcmp(entry->d_name, self) &&
+		    (mounted_in(tree, entry->d_name) ||
+		     held_by(tree, entry->d_name)))
+			return true;
+	return false;
+}

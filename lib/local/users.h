@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who still uses a tree that is no longer mounted over its directory. */
+#ifndef HSM_LOCAL_USERS_H
+#define HSM_LOCAL_USERS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A tree as /proc/PID/mountinfo names it. */
+struct hsm_users_tree {
+	dev_t device;          /* st_dev of its files */
+	char mount_device[32]; /* "MAJOR:MINOR" */
+	char root[PATH_MAX];   /* its path within the file system */
+};
+
+/* Describe the tree that is mounted with `mount_id`.  -ENOENT, -errno. */
+int hsm_users_describe(struct hsm_users_tree *tree, int tree_fd,
+		       uint64_t mount_id);
+
+/*
+ * Whether any process but this one has the tree mounted (in any namespace), or
+ * a placeholder of it or a directory of it open.  Reads all of /proc.
+ */
+bool hsm_users_any(const struct hsm_users_tree *tree);
+
+#endif
