@@ -204,12 +204,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # -------------------------------------------------- answers without file
 
     def plain(self, status, body, headers=()):
+        has_body = status not in (204, 304)
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if has_body:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
+        if has_body and self.command != "HEAD":
             self.wfile.write(body)
 
     def refuse(self, status):
@@ -247,7 +249,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             pass
 
     def listing(self, name):
-        shown = html.escape(urllib.parse.unquote(self.path, "latin-1"))
+        path = urllib.parse.urlsplit(self.path).path
+        shown = html.escape(urllib.parse.unquote(path, "latin-1"))
         lines = ["<html><head><title>Index of %s</title></head><body>"
                  "<h1>Index of %s</h1><hr><pre><a href=\"../\">../</a>"
                  % (shown, shown)]
