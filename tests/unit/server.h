@@ -82,6 +82,14 @@ static inline void file_make(const char *dir, const char *name, size_t size)
 	free(buf);
 }
 
+static inline void directory_make(const char *dir, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(mkdir(path, 0755), 0);
+}
+
 static inline void text_make(const char *dir, const char *name,
 			     const char *format, ...)
 {
@@ -212,24 +220,28 @@ static inline void certificate_make(const char *dir)
 	assert_int_equal(system(command), 0);
 }
 
-/* nginx for `server->dir`/www: http on `port`, https (h2) on `port_tls`. */
+/*
+ * nginx for `server->dir`/www: http on `port`, https (h2) on `port_tls`.  Over
+ * http, all below /up/ is redirected to https.
+ */
 static inline void nginx_start(struct server *server, int *port_tls)
 {
-	char conf[128], www[128];
+	char conf[128], www[256];
 	const char *argv[] = { "nginx", "-p", server->dir, "-c", conf, "-e",
 			       "stderr", NULL };
 	int fd = -1;
 
 	scratch_make(server->dir, sizeof(server->dir));
 	chmod(server->dir, 0755);
+	directory_make(server->dir, "www");
 	snprintf(www, sizeof(www), "%s/www", server->dir);
-	assert_int_equal(mkdir(www, 0755), 0);
 	server->port = free_port();
 	*port_tls = free_port();
 	certificate_make(server->dir);
 	snprintf(conf, sizeof(conf), "%s/nginx.conf", server->dir);
 	text_make(server->dir, "nginx.conf",
 		  "daemon off; worker_processes 1; pid %s/pid;\n"
+		  "error_log %s/error;\n"
 		  "events { }\n"
 		  "http { access_log off;\n"
 		  "client_body_temp_path %s/b; proxy_temp_path %s/p;\n"
@@ -238,10 +250,12 @@ static inline void nginx_start(struct server *server, int *port_tls)
 		  "server { listen 127.0.0.1:%d;\n"
 		  "listen 127.0.0.1:%d ssl http2;\n"
 		  "ssl_certificate %s/cert; ssl_certificate_key %s/key;\n"
-		  "root %s; autoindex on; } }\n",
+		  "root %s; autoindex on;\n"
+		  "location /up/ { if ($scheme = http) {\n"
+		  "return 301 https://127.0.0.1:%d$request_uri; } } } }\n",
 		  server->dir, server->dir, server->dir, server->dir,
-		  server->dir, server->dir, server->port, *port_tls,
-		  server->dir, server->dir, www);
+		  server->dir, server->dir, server->dir, server->port, *port_tls,
+		  server->dir, server->dir, www, *port_tls);
 	server->pid = process_start(argv, -1);
 	for (int i = 0; fd < 0 && i < 100; i++) {
 		usleep(50000);
