@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "local/extent.h"
 #include "local/lease.h"
+#include "local/mtime.h"
 #include "tree.h"
 
 /* A server that does not answer must not keep readers waiting for a lease. */
@@ -90,13 +91,6 @@ static int announce(struct hsm_file *file, struct hsm_facts *facts, bool dry_run
 	return ret;
 }
 
-static int put_mtime_back(int fd, const struct timespec *mtime)
-{
-	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, *mtime };
-
-	return futimens(fd, times) < 0 ? -errno : 0;
-}
-
 static int punch(struct hsm_file *file, int fd, const struct timespec *mtime)
 {
 	int ret = tell_server(file), after;
@@ -106,7 +100,7 @@ static int punch(struct hsm_file *file, int fd, const struct timespec *mtime)
 		ret = hsm_mark_clear(fd, HSM_FLAG_WHOLE);
 	if (!ret)
 		ret = hsm_extent_punch(fd);
-	after = put_mtime_back(fd, mtime);
+	after = hsm_mtime_set(fd, mtime);
 	return ret ? ret : after;
 }
 

@@ -11,6 +11,7 @@
 #include "engine/request.h"
 #include "local/extent.h"
 #include "local/lease.h"
+#include "local/mtime.h"
 #include "tree.h"
 
 static const char *const state_names[] = {
@@ -139,22 +140,16 @@ static int rearm(struct hsm_file *file)
 	return ret == -ENOTCONN ? 0 : ret;
 }
 
-static int set_mtime(int fd, struct timespec mtime)
-{
-	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, mtime };
-
-	return futimens(fd, times) < 0 ? -errno : 0;
-}
-
 /* What is here is the recorded version: holes are content, mtime is its. */
 static int declare_clean(struct hsm_file *file, const struct hsm_mark *mark)
 {
+	struct timespec mtime = hsm_mark_mtime(mark);
 	int ret = hsm_mark_set(file->fd, HSM_FLAG_WHOLE);
 
 	if (!ret)
 		ret = hsm_mark_clear(file->fd, HSM_FLAG_DIRTY);
 	if (!ret)
-		ret = set_mtime(file->fd, hsm_mark_mtime(mark));
+		ret = hsm_mtime_set(file->fd, &mtime);
 	return ret ? ret : rearm(file);
 }
 
@@ -232,7 +227,9 @@ int hsm_file_copy_marks(struct hsm_file *file, struct hsm_file *from)
 			 NULL) < 0)
 		return -errno;
 	if (target.ours && target.content == HSM_CONTENT_NONE) {
-		ret = set_mtime(file->fd, hsm_mark_mtime(&source.mark));
+		struct timespec mtime = hsm_mark_mtime(&source.mark);
+
+		ret = hsm_mtime_set(file->fd, &mtime);
 		return ret ? ret : rearm(file);
 	}
 	if (hsm_facts_dirty(&source))

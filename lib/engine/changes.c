@@ -7,22 +7,37 @@
 #include "base/cleanup.h"
 #include "engine/engine.h"
 
+/*
+ * A placeholder that got its size from us (ftruncate() is reported without a
+ * mount) looks as recorded, or is about to; what a user modified was complete
+ * or sealed before, or has another size or mtime now.
+ */
+static bool by_us(const struct hsm_facts *facts)
+{
+	struct timespec mtime = hsm_mark_mtime(&facts->mark);
+
+	if (facts->flags & HSM_FLAG_EVICT || !facts->st.st_nlink)
+		return true;
+	return !(facts->flags & HSM_FLAG_WHOLE) &&
+	       facts->content != HSM_CONTENT_ALL && !hsm_facts_resized(facts) &&
+	       facts->st.st_mtim.tv_sec == mtime.tv_sec &&
+	       facts->st.st_mtim.tv_nsec == mtime.tv_nsec;
+}
+
 static void note_change(struct hsm_engine *engine,
 			const struct hsm_handle *handle)
 {
 	HSM_CLOSE int fd = hsm_handle_open(engine->watch.root, handle,
 					   O_RDONLY | O_NONBLOCK | O_NOATIME);
-	struct hsm_mark mark;
-	unsigned int flags;
-	int ret;
+	struct hsm_facts facts;
 
-	if (fd < 0)
+	if (fd < 0 || hsm_inspect(fd, engine->store_id, &facts) < 0 ||
+	    facts.unreadable)
 		return;
-	ret = hsm_mark_read(fd, &mark, &flags);
-	if (!ret && mark.store == engine->store_id && !(flags & HSM_FLAG_DIRTY))
-		ret = hsm_mark_set(fd, HSM_FLAG_DIRTY);
-	if (ret && ret != -ENODATA)
-		return;
+	if (facts.ours && !(facts.flags & HSM_FLAG_DIRTY)) {
+		if (by_us(&facts) || hsm_mark_set(fd, HSM_FLAG_DIRTY) < 0)
+			return;
+	}
 	hsm_watch_changes_quiet(&engine->watch, fd);
 }
 

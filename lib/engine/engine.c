@@ -5,8 +5,7 @@
 
 #include "engine/engine.h"
 
-/* Read-ahead of a sequence: from the second read on, doubling. */
-#define WINDOW_FIRST (UINT64_C(128) << 10)
+/* The longest read-ahead. */
 #define WINDOW_LAST (UINT64_C(32) << 20)
 
 struct thread_arg {
@@ -157,22 +156,23 @@ void hsm_engine_stop(struct hsm_engine *engine)
 	free(engine->queue);
 }
 
-/* A read of [off, end): part of a sequence, or not?  How far to read ahead? */
+/*
+ * A read of [off, end): part of a sequence, or not?  Read ahead as far as the
+ * sequence is long already, so that a short one costs little.
+ */
 static void note_read(struct hsm_object *object, uint64_t off, uint64_t end)
 {
-	bool sequence = off <= object->seen_end + HSM_GRANULE &&
+	bool sequence = object->seen_end && off <= object->seen_end + HSM_GRANULE &&
 			off + 2 * HSM_CHUNK >= object->seen_end;
 
-	if (!off && !object->seen_end)
-		object->window = 0; /* perhaps only its first page */
-	else if (sequence && end > object->seen_end)
-		object->window = object->window ? 2 * object->window :
-						  WINDOW_FIRST;
-	else if (!sequence)
-		object->window = 0;
+	if (!sequence)
+		object->sequence = off;
+	else if (end < object->seen_end)
+		return;
+	object->seen_end = end;
+	object->window = sequence ? end - object->sequence : 0;
 	if (object->window > WINDOW_LAST)
 		object->window = WINDOW_LAST;
-	object->seen_end = end;
 	object->ahead = object->window ? end + object->window : 0;
 }
 

@@ -81,7 +81,8 @@ struct hsm_object {
 	bool writing;           /* we have it open for writing */
 	struct hsm_waiter *waiters;
 	struct hsm_transfer *transfers;
-	uint64_t seen_end;      /* end of the last read, to see a sequence */
+	uint64_t sequence;      /* where the reads in a row began */
+	uint64_t seen_end;      /* end of the last one */
 	uint64_t window;        /* read-ahead of a sequence; 0: random */
 	uint64_t ahead;         /* read ahead to here; 0: no */
 };

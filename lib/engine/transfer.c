@@ -172,7 +172,9 @@ static int renew(struct hsm_engine *engine, struct hsm_object *object,
 	if (now.precision == HSM_PRECISION_NONE)
 		now.mtime = facts.mark.version.mtime;
 	facts.mark.version = now;
+	hsm_mark_set(fd, HSM_FLAG_EVICT);
 	ret = hsm_placeholder_renew(fd, &facts.mark);
+	hsm_mark_clear(fd, HSM_FLAG_EVICT);
 	if (!ret)
 		ret = hsm_inspect(fd, engine->store_id, &facts);
 	if (ret < 0)

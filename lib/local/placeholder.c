@@ -7,18 +7,11 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-
-static int set_mtime(int fd, const struct hsm_mark *mark)
-{
-	const struct timespec times[2] = {
-		{ .tv_nsec = UTIME_OMIT }, hsm_mark_mtime(mark),
-	};
-
-	return futimens(fd, times) < 0 ? -errno : 0;
-}
+#include "local/mtime.h"
 
 int hsm_placeholder_renew(int fd, const struct hsm_mark *mark)
 {
+	struct timespec mtime;
 	int ret;
 
 	/*
@@ -28,7 +21,8 @@ int hsm_placeholder_renew(int fd, const struct hsm_mark *mark)
 	ret = hsm_mark_write(fd, mark);
 	if (!ret && ftruncate(fd, mark->version.size) < 0)
 		ret = -errno;
-	return ret ? ret : set_mtime(fd, mark);
+	mtime = hsm_mark_mtime(mark);
+	return ret ? ret : hsm_mtime_set(fd, &mtime);
 }
 
 int hsm_placeholder_create(int dir_fd, const char *name,

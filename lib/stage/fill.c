@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "local/mtime.h"
 
 /*
  * Somebody's lease (an eviction that tries) makes the open EAGAIN: it ends
@@ -44,13 +45,6 @@ static int write_all(int fd, const char *buf, size_t len, uint64_t off)
 	return 0;
 }
 
-static int put_mtime_back(int fd, const struct timespec *mtime)
-{
-	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, *mtime };
-
-	return futimens(fd, times) < 0 ? -errno : 0;
-}
-
 int hsm_fill_write(int root, const struct hsm_handle *handle, uint64_t size,
 		   const struct timespec *mtime, const void *buf, size_t len,
 		   uint64_t off)
@@ -67,7 +61,7 @@ int hsm_fill_write(int root, const struct hsm_handle *handle, uint64_t size,
 		return -ECANCELED;
 	ret = write_all(fd, buf, len, off);
 	/* Also after a failed write: a part of it may be in the file. */
-	after = put_mtime_back(fd, mtime);
+	after = hsm_mtime_set(fd, mtime);
 	return ret ? ret : after;
 }
 
@@ -81,6 +75,6 @@ int hsm_fill_reserve(int root, const struct hsm_handle *handle, uint64_t size,
 		return fd;
 	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) < 0)
 		ret = -errno;
-	after = put_mtime_back(fd, mtime);
+	after = hsm_mtime_set(fd, mtime);
 	return ret ? ret : after;
 }
