@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* hsm-mark: show and set what is known about files. */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "files.h"
 #include "finish.h"
+#include "info.h"
 #include "interrupt.h"
 #include "message.h"
 #include "options.h"
@@ -79,37 +77,6 @@ static int act(struct hsm_file *file, bool *changed)
 	return 0;
 }
 
-static void print(const char *path, const struct hsm_file_info *info)
-{
-	const char *state = hsm_state_name(info->state);
-	char columns[128], members[192], flags[40] = "", quoted[48] = "";
-	const struct {
-		bool set;
-		const char *name;
-	} all[] = {
-		{ info->pinned, "pinned" },
-		{ info->stale, "stale" },
-		{ info->busy, "busy" },
-	};
-
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (!all[i].set)
-			continue;
-		sprintf(flags + strlen(flags), "%s%s", *flags ? "," : "",
-			all[i].name);
-		sprintf(quoted + strlen(quoted), "%s\"%s\"",
-			*quoted ? "," : "", all[i].name);
-	}
-	snprintf(columns, sizeof(columns),
-		 "%s\t%s\t%" PRIu64 "\t%" PRIu64 "\t", state,
-		 *flags ? flags : "-", info->resident, info->size);
-	snprintf(members, sizeof(members),
-		 ",\"state\":\"%s\",\"flags\":[%s],\"resident\":%" PRIu64
-		 ",\"size\":%" PRIu64, state, quoted, info->resident,
-		 info->size);
-	cmd_output_path(has_action() ? "" : columns, path, members);
-}
-
 static int mark_file(void *arg, struct hsm_file *file)
 {
 	const char *path = hsm_file_path(file);
@@ -127,7 +94,7 @@ static int mark_file(void *arg, struct hsm_file *file)
 	if (rc < 0)
 		cmd_message_fail(path, reason(rc), reason(rc) ? 0 : rc);
 	else if (changed)
-		print(path, &info);
+		cmd_info_print(path, &info, !has_action());
 	cmd_progress_add(0);
 	/* A list that nobody gets is not worth the walk; an action is. */
 	return cmd_output_broken() && !has_action() ? -ECANCELED : 0;
