@@ -174,7 +174,9 @@ log_mark() { # [SERVER]: a moment in its log
 }
 
 # The requests since a moment: METHOD URI STATUS BYTES RANGE [CONNECTION]
+# (lighttpd writes its log too late for that.)
 requests() { # MARK [METHOD [SERVER]]
+	sleep 0.2 # a server writes the line after the answer
 	requests_all "${3:-nginx}" | tail -n +$(($1 + 1)) |
 		awk -v method="${2:-}" 'method == "" || $1 == method'
 }
