@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "status.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -48,9 +49,9 @@ static void print_json(const char *dir, const struct hsm_serve_status *status)
 {
 	HSM_FREE char *url = hsm_escape_json(status->url), *members = NULL;
 	size_t size;
-	FILE *out = open_memstream(&members, &size);
+	FILE *out = url ? open_memstream(&members, &size) : NULL;
 
-	if (!out || !url)
+	if (!out)
 		return cmd_message_fail(dir, NULL, ENOMEM);
 	fprintf(out, ",\"url\":%s,\"running\":%s,\"stale_mount\":%s", url,
 		status->running ? "true" : "false",
