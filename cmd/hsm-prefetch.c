@@ -52,6 +52,8 @@ static const char *reason(int error)
 		return "the remote has another version";
 	case -EHOSTUNREACH:
 		return "the remote cannot be reached";
+	case -EWOULDBLOCK:
+		return "another command fetches into this tree";
 	case -EPROTO:
 		return "the remote's answer makes no sense";
 	}
@@ -68,16 +70,16 @@ static void done(void *arg, const char *path, uint64_t bytes, int error)
 		print(path, bytes);
 }
 
-/* What a prefetch would bring; an estimate for a file that is here in part. */
-static uint64_t missing(const struct hsm_file_info *info)
+/* How much will be here; an estimate for a range of a file that has others. */
+static uint64_t expected(const struct hsm_file_info *info)
 {
-	uint64_t absent = info->size - info->resident;
 	uint64_t behind = info->size > range_off ? info->size - range_off : 0;
 	uint64_t len = range_len && range_len < behind ? range_len : behind;
+	uint64_t sum = info->resident + len;
 
 	if (info->resident >= info->size || info->state == HSM_LOCAL)
-		return 0;
-	return absent < len ? absent : len;
+		return info->resident;
+	return sum < info->size ? sum : info->size;
 }
 
 static int foresee(struct hsm_file *file)
@@ -85,8 +87,8 @@ static int foresee(struct hsm_file *file)
 	struct hsm_file_info info;
 	int rc = hsm_file_info(file, &info);
 
-	if (rc == 0 && missing(&info))
-		print(hsm_file_path(file), missing(&info));
+	if (rc == 0 && expected(&info) > info.resident)
+		print(hsm_file_path(file), expected(&info));
 	return rc;
 }
 
@@ -149,7 +151,7 @@ int main(int argc, const char **argv)
 	if (tree)
 		files.directory = list_tree;
 	else
-		files.bytes = missing;
+		files.bytes = expected;
 	cmd_interrupt_exit();
 	rc = hsm_prefetch_new(&prefetch, jobs, done, NULL, &log);
 	if (rc < 0) {

@@ -122,10 +122,6 @@ static int stop_server(const char *dir)
 		return 0;
 	}
 	rc = hsm_serve_stop(dir, &failure);
-	if (rc == -ENOENT) {
-		cmd_message_fail(dir, "no server runs", 0);
-		return 0;
-	}
 	return rc < 0 ? cmd_message_failure(&failure, dir, rc) : 0;
 }
 

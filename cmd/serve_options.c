@@ -30,7 +30,8 @@ static const struct poptOption process[] = {
 	{ "log-file", 0, POPT_ARG_STRING, &log_file, 0,
 	  "Append messages to FILE once DIR is served", "FILE" },
 	{ "worker-timeout", 0, POPT_ARG_STRING, &worker_timeout, 0,
-	  "Replace a worker that is stuck for so long", "SECONDS" },
+	  "Replace a worker that is stuck for so long (default: 60)",
+	  "SECONDS" },
 	POPT_TABLEEND
 };
 
@@ -52,7 +53,8 @@ static const struct poptOption content[] = {
 	{ "whole-for", 0, POPT_ARG_STRING, &whole_for, 0,
 	  "Programs that always get the whole file", "NAME[,NAME...]" },
 	{ "read-ahead-files", 0, POPT_ARG_STRING, &read_ahead_files, 0,
-	  "How many files of a walked directory are fetched ahead", "N" },
+	  "How many files of a walked directory are fetched ahead "
+	  "(default: 64)", "N" },
 	{ "jobs", 'j', POPT_ARG_STRING, &jobs, 0,
 	  "Connections at a time (default: 8)", "N" },
 	POPT_TABLEEND
@@ -70,9 +72,10 @@ static const struct poptOption remote[] = {
 	{ "insecure", 0, POPT_ARG_NONE, &insecure, 0,
 	  "Do not check the server's certificate", NULL },
 	{ "retries", 0, POPT_ARG_STRING, &retries, 0,
-	  "Tries after the first one that failed", "N" },
+	  "Tries after the first one that failed (default: 5)", "N" },
 	{ "timeout", 0, POPT_ARG_STRING, &timeout_s, 0,
-	  "Give up after so long without progress", "SECONDS" },
+	  "Give up after so long without progress (default: 60)",
+	  "SECONDS" },
 	POPT_TABLEEND
 };
 
