@@ -100,6 +100,9 @@ static int punch(struct hsm_file *file, int fd, const struct timespec *mtime)
 		ret = hsm_mark_clear(fd, HSM_FLAG_WHOLE);
 	if (!ret)
 		ret = hsm_extent_punch(fd);
+	/* A watcher of another tree could not open the file under our lease. */
+	if (ret == -EPERM)
+		ret = -EBUSY;
 	after = hsm_mtime_set(fd, mtime);
 	return ret ? ret : after;
 }

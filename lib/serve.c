@@ -387,8 +387,8 @@ static int put_over(struct hsm_service *service, struct hsm_failure *failure)
 		return fail(failure, HSM_FAILURE_OTHER, ret,
 			    "%s: cannot be mounted: %s", options->dir,
 			    strerror(-ret));
-	ret = hsm_users_describe(&service->tree, service->store.tree,
-				 service->mount_id);
+	ret = hsm_users_describe(&service->tree, service->store.id,
+				 service->store.tree, service->mount_id);
 	if (ret < 0)
 		return fail(failure, HSM_FAILURE_OTHER, ret, "%s: %s",
 			    options->dir, strerror(-ret));

@@ -3,17 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 #include "base/cleanup.h"
 #include "engine/snapshot.h"
+#include "local/beneath.h"
 #include "local/extent.h"
 #include "local/placeholder.h"
 
@@ -51,19 +50,6 @@ struct listing {
 	struct hsm_snapshot snapshot;
 	time_t now;
 };
-
-static int open_beneath(int tree, const char *path, int flags)
-{
-	struct open_how how = {
-		.flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-			   RESOLVE_NO_MAGICLINKS,
-	};
-	int fd = (int)syscall(SYS_openat2, tree, *path ? path : ".", &how,
-			      sizeof(how));
-
-	return fd < 0 ? -errno : fd;
-}
 
 static int join(char *out, size_t size, const char *dir, const char *name)
 {
@@ -295,7 +281,7 @@ static void list_directory(struct run *run, struct hsm_conn *conn,
 	struct listing listing = {
 		.run = run, .path = path, .now = time(NULL),
 	};
-	HSM_CLOSE int dir_fd = open_beneath(crawl->tree, path,
+	HSM_CLOSE int dir_fd = hsm_beneath_open(crawl->tree, path,
 					    O_RDONLY | O_DIRECTORY);
 	const char *why = "";
 	int ret;
@@ -343,7 +329,7 @@ static void ask_for_file(struct run *run, struct hsm_conn *conn,
 		return;
 	}
 	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 0, path);
-	dir_fd = open_beneath(crawl->tree, dir, O_RDONLY | O_DIRECTORY);
+	dir_fd = hsm_beneath_open(crawl->tree, dir, O_RDONLY | O_DIRECTORY);
 	if (dir_fd < 0)
 		return;
 	ret = make_file(crawl, dir_fd, path, slash ? slash + 1 : path, &version,

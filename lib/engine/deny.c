@@ -19,17 +19,25 @@
 
 static const char process_name[] = "hsm-deny";
 
-/* A file that is all here (or not ours) may be read; no other one. */
+/*
+ * A file that is all here (or not ours) may be read, and needs not ask again;
+ * no other one.
+ */
 static int verdict(const struct hsm_service *service, int fd)
 {
 	struct hsm_facts facts;
 
 	if (hsm_inspect(fd, service->store.id, &facts) < 0 || facts.unreadable)
 		return -EIO;
-	if (!facts.ours || facts.flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE) ||
-	    facts.content == HSM_CONTENT_ALL)
+	if (!facts.ours || facts.flags & HSM_FLAG_DIRTY) {
+		hsm_watch_quiet(&service->watch, fd, HSM_QUIET_ALWAYS);
 		return 0;
-	return -EIO;
+	}
+	if (!(facts.flags & HSM_FLAG_WHOLE) &&
+	    facts.content != HSM_CONTENT_ALL)
+		return -EIO;
+	hsm_watch_quiet(&service->watch, fd, HSM_QUIET_UNMODIFIED);
+	return 0;
 }
 
 static void answer_waiting(const struct hsm_service *service)

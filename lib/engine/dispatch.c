@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "engine/ahead.h"
 #include "engine/engine.h"
 #include "local/lease.h"
 #include "local/placeholder.h"
@@ -104,8 +105,11 @@ static void carry_out(struct hsm_engine *engine, struct hsm_slot *slot,
 {
 	const struct hsm_event *event = &slot->event;
 	uint64_t size = hsm_facts_size(facts);
+	bool missing = verdict == HSM_VERDICT_FILL_WHOLE;
 	struct hsm_waiter want = { .off = 0, .end = size, .whole = true };
 
+	if (event->open && (missing || verdict == HSM_VERDICT_QUIET))
+		hsm_ahead_note(engine, facts->mark.origin, missing);
 	switch (verdict) {
 	case HSM_VERDICT_QUIET:
 		hsm_watch_quiet(&engine->watch, event->fd,

@@ -13,41 +13,43 @@ struct thread_arg {
 	unsigned int index;
 };
 
-void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object)
+static int push(struct hsm_queue *queue, struct hsm_object *object)
 {
-	size_t at;
+	if (queue->len == queue->size) {
+		size_t size = queue->size ? 2 * queue->size : 256, i;
+		struct hsm_object **objects = calloc(size, sizeof(*objects));
 
-	if (engine->queue_len == engine->queue_size) {
-		size_t size = engine->queue_size ? 2 * engine->queue_size : 256;
-		struct hsm_object **queue = calloc(size, sizeof(*queue));
-		size_t i;
-
-		/* Without memory for one more entry the others still come. */
-		if (!queue)
-			return;
-		for (i = 0; i < engine->queue_len; i++)
-			queue[i] = engine->queue[(engine->queue_head + i) %
-						 engine->queue_size];
-		free(engine->queue);
-		engine->queue = queue;
-		engine->queue_size = size;
-		engine->queue_head = 0;
+		if (!objects)
+			return -ENOMEM;
+		for (i = 0; i < queue->len; i++)
+			objects[i] = queue->objects[(queue->head + i) %
+						    queue->size];
+		free(queue->objects);
+		*queue = (struct hsm_queue){ objects, size, 0, queue->len };
 	}
-	at = (engine->queue_head + engine->queue_len++) % engine->queue_size;
-	engine->queue[at] = object;
-	hsm_object_get(engine, object);
-	pthread_cond_signal(&engine->work);
-	if (!engine->idle_threads)
-		pthread_cond_broadcast(&engine->wanted);
+	queue->objects[(queue->head + queue->len++) % queue->size] = object;
+	return 0;
 }
 
-static struct hsm_object *next_object(struct hsm_engine *engine)
+static struct hsm_object *pop(struct hsm_queue *queue)
 {
-	struct hsm_object *object = engine->queue[engine->queue_head];
+	struct hsm_object *object = queue->objects[queue->head];
 
-	engine->queue_head = (engine->queue_head + 1) % engine->queue_size;
-	engine->queue_len--;
+	queue->head = (queue->head + 1) % queue->size;
+	queue->len--;
 	return object;
+}
+
+void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
+		      bool ahead)
+{
+	/* Without memory for one more entry the others still come. */
+	if (push(ahead ? &engine->later : &engine->queue, object) < 0)
+		return;
+	hsm_object_get(engine, object);
+	pthread_cond_signal(&engine->work);
+	if (!engine->idle_threads && !ahead)
+		pthread_cond_broadcast(&engine->wanted);
 }
 
 static void *work(void *p)
@@ -61,13 +63,14 @@ static void *work(void *p)
 	while (buffer && !engine->stop) {
 		struct hsm_object *object;
 
-		if (!engine->queue_len) {
+		if (!engine->queue.len && !engine->later.len) {
 			engine->idle_threads++;
 			pthread_cond_wait(&engine->work, &engine->lock);
 			engine->idle_threads--;
 			continue;
 		}
-		object = next_object(engine);
+		object = pop(engine->queue.len ? &engine->queue :
+						 &engine->later);
 		hsm_transfer_service(engine, object, engine->conns[arg.index],
 				     buffer);
 		hsm_object_put(engine, object);
@@ -153,7 +156,8 @@ void hsm_engine_stop(struct hsm_engine *engine)
 		hsm_conn_close(engine->conns[i]);
 	free(engine->threads);
 	free(engine->conns);
-	free(engine->queue);
+	free(engine->queue.objects);
+	free(engine->later.objects);
 }
 
 /*
@@ -219,7 +223,7 @@ bool hsm_engine_hit(struct hsm_engine *engine, const struct hsm_handle *handle,
 		if (hit) {
 			note_read(object, off, end);
 			if (wants_ahead(engine, object))
-				hsm_engine_queue(engine, object);
+				hsm_engine_queue(engine, object, true);
 		}
 	}
 	pthread_mutex_unlock(&engine->lock);
@@ -231,6 +235,7 @@ void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handl
 {
 	struct hsm_object *object;
 	struct hsm_waiter *list;
+	bool ahead = waiter->ahead;
 	int ret = 0;
 
 	pthread_mutex_lock(&engine->lock);
@@ -263,7 +268,7 @@ void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handl
 	list = hsm_waiters_satisfied(object);
 	/* A thread looks even when one is on it: ranges go in parallel. */
 	if (object->waiters || wants_ahead(engine, object))
-		hsm_engine_queue(engine, object);
+		hsm_engine_queue(engine, object, ahead);
 	pthread_mutex_unlock(&engine->lock);
 	hsm_waiters_finish(engine, object, list);
 }

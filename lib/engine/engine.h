@@ -36,6 +36,7 @@ struct hsm_waiter {
 	bool whole;          /* all of it, whatever size it turns out to have */
 	bool seal;           /* and then holes are content */
 	bool reserve;        /* no content, only its space */
+	bool ahead;          /* nobody waits yet: after those who do */
 	bool undecided;      /* decide about its event once our write is over */
 	struct hsm_slot *slot; /* the event to answer, or NULL */
 	/* Called once, from a thread of the engine, without its lock. */
@@ -87,6 +88,12 @@ struct hsm_object {
 	uint64_t ahead;         /* read ahead to here; 0: no */
 };
 
+/* A ring that grows. */
+struct hsm_queue {
+	struct hsm_object **objects;
+	size_t size, head, len;
+};
+
 struct hsm_engine {
 	const struct hsm_log *log;
 	struct hsm_watch watch;    /* groups are -1 without a server */
@@ -105,8 +112,8 @@ struct hsm_engine {
 	struct hsm_object *buckets[HSM_BUCKETS];
 	struct hsm_object idle;   /* list head, oldest first */
 	unsigned int idle_count;
-	struct hsm_object **queue; /* ring */
-	size_t queue_size, queue_head, queue_len;
+	struct hsm_queue queue;  /* objects that somebody waits for */
+	struct hsm_queue later;  /* and those that are only read ahead */
 	unsigned int idle_threads;
 	bool stop;
 	pthread_t *threads;
@@ -144,8 +151,12 @@ bool hsm_engine_hit(struct hsm_engine *engine, const struct hsm_handle *handle,
 void hsm_engine_forget(struct hsm_engine *engine,
 		       const struct hsm_handle *handle);
 
-/* With the lock held: let one more thread look at `object`. */
-void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object);
+/*
+ * With the lock held: let one more thread look at `object`; `ahead`: when there
+ * is nothing better to do.
+ */
+void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
+		      bool ahead);
 
 /* ---- object.c; all with the lock held unless it says otherwise ---- */
 

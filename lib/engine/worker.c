@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "engine/ahead.h"
 #include "engine/control.h"
 #include "engine/crawl.h"
 #include "engine/service.h"
@@ -216,8 +217,10 @@ static int start(struct worker *worker)
 	worker->control = (struct hsm_control_server){
 		engine, service->control, service->store.fd,
 	};
-	ret = -pthread_create(&thread, NULL, hsm_control_serve,
-			      &worker->control);
+	ret = hsm_ahead_start(engine);
+	if (!ret)
+		ret = -pthread_create(&thread, NULL, hsm_control_serve,
+				      &worker->control);
 	if (!ret && options->refresh_s)
 		ret = -pthread_create(&thread, NULL, refresh, worker);
 	return ret;
@@ -235,6 +238,7 @@ static void *work(void *arg)
 	}
 	take_over(worker);
 	serve(worker);
+	hsm_ahead_stop(&worker->engine);
 	hsm_engine_stop(&worker->engine);
 	_exit(0);
 }

@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 
 #include "base/cleanup.h"
+#include "local/mark.h"
 
 static void cleanup_file(FILE **file)
 {
@@ -41,19 +42,21 @@ struct line {
 	uint64_t id;
 	char device[32];
 	char root[PATH_MAX];
+	char point[PATH_MAX];
 };
 
 static bool parse(char *text, struct line *line)
 {
-	if (sscanf(text, "%" SCNu64 " %*u %31s %4095s", &line->id, line->device,
-		   line->root) != 3)
+	if (sscanf(text, "%" SCNu64 " %*u %31s %4095s %4095s", &line->id,
+		   line->device, line->root, line->point) != 4)
 		return false;
 	unescape(line->root);
+	unescape(line->point);
 	return true;
 }
 
-int hsm_users_describe(struct hsm_users_tree *tree, int tree_fd,
-		       uint64_t mount_id)
+int hsm_users_describe(struct hsm_users_tree *tree, uint64_t store,
+		       int tree_fd, uint64_t mount_id)
 {
 	CLOSE_FILE FILE *file = fopen("/proc/self/mountinfo", "re");
 	HSM_FREE char *text = NULL;
@@ -63,6 +66,7 @@ int hsm_users_describe(struct hsm_users_tree *tree, int tree_fd,
 
 	if (!file || fstat(tree_fd, &st) < 0)
 		return -errno;
+	tree->store = store;
 	tree->device = st.st_dev;
 	while (getline(&text, &size, file) > 0) {
 		if (!parse(text, &line) || line.id != mount_id)
@@ -74,9 +78,25 @@ int hsm_users_describe(struct hsm_users_tree *tree, int tree_fd,
 	return -ENOENT;
 }
 
+/* A marked file or directory of the tree. */
+static bool is_of(const struct hsm_users_tree *tree, const char *path)
+{
+	uint8_t value[HSM_MARK_MAX];
+	struct hsm_mark mark;
+	struct stat st;
+	ssize_t len;
+
+	if (stat(path, &st) < 0 || st.st_dev != tree->device ||
+	    (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+		return false;
+	len = getxattr(path, "trusted.hsm", value, sizeof(value));
+	return len > 0 && hsm_mark_decode(&mark, value, (unsigned int)len) == 0 &&
+	       mark.store == tree->store;
+}
+
 static bool mounted_in(const struct hsm_users_tree *tree, const char *pid)
 {
-	char path[64];
+	char path[PATH_MAX + 64];
 	CLOSE_FILE FILE *file = NULL;
 	HSM_FREE char *text = NULL;
 	size_t size = 0, len = strlen(tree->root);
@@ -84,23 +104,19 @@ static bool mounted_in(const struct hsm_users_tree *tree, const char *pid)
 
 	snprintf(path, sizeof(path), "/proc/%.20s/mountinfo", pid);
 	file = fopen(path, "re");
-	while (file && getline(&text, &size, file) > 0)
-		if (parse(text, &line) &&
-		    !strcmp(line.device, tree->mount_device) &&
-		    !strncmp(line.root, tree->root, len) &&
-		    (!line.root[len] || line.root[len] == '/'))
+	while (file && getline(&text, &size, file) > 0) {
+		if (!parse(text, &line) ||
+		    strcmp(line.device, tree->mount_device) ||
+		    strncmp(line.root, tree->root, len) ||
+		    (line.root[len] && line.root[len] != '/'))
+			continue;
+		/* A newer tree may have the same place. */
+		snprintf(path, sizeof(path), "/proc/%.20s/root%s", pid,
+			 line.point);
+		if (is_of(tree, path))
 			return true;
+	}
 	return false;
-}
-
-/* A marked file or directory of the tree's file system. */
-static bool is_of(const struct hsm_users_tree *tree, const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && st.st_dev == tree->device &&
-	       (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
-	       getxattr(path, "trusted.hsm", NULL, 0) > 0;
 }
 
 static bool held_by(const struct hsm_users_tree *tree, const char *pid)

@@ -10,14 +10,15 @@
 
 /* A tree as /proc/PID/mountinfo names it. */
 struct hsm_users_tree {
+	uint64_t store;        /* what its marks say */
 	dev_t device;          /* st_dev of its files */
 	char mount_device[32]; /* "MAJOR:MINOR" */
 	char root[PATH_MAX];   /* its path within the file system */
 };
 
 /* Describe the tree that is mounted with `mount_id`.  -ENOENT, -errno. */
-int hsm_users_describe(struct hsm_users_tree *tree, int tree_fd,
-		       uint64_t mount_id);
+int hsm_users_describe(struct hsm_users_tree *tree, uint64_t store,
+		       int tree_fd, uint64_t mount_id);
 
 /*
  * Whether any process but this one has the tree mounted (in any namespace), or
