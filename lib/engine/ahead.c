@@ -78,7 +78,7 @@ static void fetched(void *arg, int error)
 }
 
 static void submit(struct hsm_ahead *ahead, int fd,
-		   const struct hsm_facts *facts, bool quiet)
+		   struct hsm_facts *facts, bool quiet)
 {
 	struct hsm_waiter *waiter = calloc(1, sizeof(*waiter));
 	struct fetch *fetch = malloc(sizeof(*fetch));
@@ -101,7 +101,7 @@ static void submit(struct hsm_ahead *ahead, int fd,
 	ahead->files++;
 	ahead->bytes += fetch->bytes;
 	pthread_mutex_unlock(&ahead->lock);
-	hsm_engine_submit(ahead->engine, &handle, facts, waiter);
+	hsm_engine_submit(ahead->engine, &handle, fd, facts, waiter);
 }
 
 /* Fetch the file if nothing of it is here and nobody waits for it anyway. */

@@ -18,7 +18,7 @@ enum { TRUNCATE_PAGE = 4096 };
  */
 static void submit(struct hsm_engine *engine, struct hsm_slot *slot,
 		   const struct hsm_handle *handle,
-		   const struct hsm_facts *facts, const struct hsm_waiter *want)
+		   struct hsm_facts *facts, const struct hsm_waiter *want)
 {
 	struct hsm_waiter *waiter = malloc(sizeof(*waiter));
 
@@ -28,7 +28,7 @@ static void submit(struct hsm_engine *engine, struct hsm_slot *slot,
 	}
 	*waiter = *want;
 	waiter->slot = slot;
-	hsm_engine_submit(engine, handle, facts, waiter);
+	hsm_engine_submit(engine, handle, slot->event.fd, facts, waiter);
 }
 
 /* Whether a write of ours may be under way, so that nothing can be said yet. */
@@ -101,7 +101,7 @@ static void describe(struct hsm_engine *engine, const struct hsm_event *event,
 
 static void carry_out(struct hsm_engine *engine, struct hsm_slot *slot,
 		      const struct hsm_handle *handle,
-		      const struct hsm_facts *facts, enum hsm_verdict verdict)
+		      struct hsm_facts *facts, enum hsm_verdict verdict)
 {
 	const struct hsm_event *event = &slot->event;
 	uint64_t size = hsm_facts_size(facts);
@@ -150,8 +150,7 @@ static void carry_out(struct hsm_engine *engine, struct hsm_slot *slot,
 
 /* Have the event decided by a thread that waits for our write to end. */
 static void postpone(struct hsm_engine *engine, struct hsm_slot *slot,
-		     const struct hsm_handle *handle,
-		     const struct hsm_facts *facts)
+		     const struct hsm_handle *handle, struct hsm_facts *facts)
 {
 	const struct hsm_waiter want = { .undecided = true };
 

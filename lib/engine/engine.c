@@ -230,30 +230,50 @@ bool hsm_engine_hit(struct hsm_engine *engine, const struct hsm_handle *handle,
 	return hit;
 }
 
+/*
+ * The object of a file.  What the facts say may be from the middle of a write
+ * of ours that is over by now: a new object looks again, when no write is.
+ */
+static int get_object(struct hsm_engine *engine, const struct hsm_handle *handle,
+		      int fd, struct hsm_facts *facts, struct hsm_object **out)
+{
+	struct hsm_object *object = hsm_object_find(engine, handle);
+	int ret = 0;
+
+	if (!object) {
+		ret = hsm_inspect(fd, engine->store_id, facts);
+		if (!ret && !(object = hsm_object_make(engine, handle, facts)))
+			ret = -ENOMEM;
+	} else if (!object->transfers && !object->loading && !object->writing &&
+		   (object->size != (uint64_t)facts->st.st_size ||
+		    memcmp(&object->version, &facts->mark.version,
+			   sizeof(object->version)))) {
+		/* Another size or version than we knew: believe the file. */
+		ret = hsm_inspect(fd, engine->store_id, facts);
+		if (!ret)
+			ret = hsm_object_describe(object, facts);
+	}
+	*out = object;
+	return ret;
+}
+
 void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handle,
-		       const struct hsm_facts *facts, struct hsm_waiter *waiter)
+		       int fd, struct hsm_facts *facts,
+		       struct hsm_waiter *waiter)
 {
 	struct hsm_object *object;
 	struct hsm_waiter *list;
 	bool ahead = waiter->ahead;
-	int ret = 0;
+	int ret;
 
 	pthread_mutex_lock(&engine->lock);
-	object = hsm_object_find(engine, handle);
-	/* Another size or version than we knew: believe the file. */
-	if (object && !object->transfers && !object->loading &&
-	    (object->size != (uint64_t)facts->st.st_size ||
-	     memcmp(&object->version, &facts->mark.version,
-		    sizeof(object->version))))
-		ret = hsm_object_describe(object, facts);
-	if (!object)
-		object = hsm_object_make(engine, handle, facts);
-	if (!object || ret) {
+	ret = get_object(engine, handle, fd, facts, &object);
+	if (ret) {
 		pthread_mutex_unlock(&engine->lock);
 		if (waiter->slot)
-			hsm_slot_answer(engine, waiter->slot, -ENOMEM);
+			hsm_slot_answer(engine, waiter->slot, ret);
 		if (waiter->done)
-			waiter->done(waiter->arg, -ENOMEM);
+			waiter->done(waiter->arg, ret);
 		free(waiter);
 		return;
 	}

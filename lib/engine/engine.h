@@ -130,11 +130,13 @@ int hsm_engine_start(struct hsm_engine *engine);
 void hsm_engine_stop(struct hsm_engine *engine);
 
 /*
- * Ask for content of the file that `facts` describe.  Takes `waiter` (malloc'd)
- * over; it is done once, perhaps before the call returns.  `facts` are borrowed.
+ * Ask for content of the file that `fd` is and `facts` describe.  Takes `waiter`
+ * (malloc'd) over; it is done once, perhaps before the call returns.  `fd` is
+ * borrowed for the call; `facts` may be brought up to date.
  */
 void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handle,
-		       const struct hsm_facts *facts, struct hsm_waiter *waiter);
+		       int fd, struct hsm_facts *facts,
+		       struct hsm_waiter *waiter);
 
 /* Note that thread `tid` was let in and may truncate the file in its open. */
 void hsm_engine_admit(struct hsm_engine *engine, const struct hsm_handle *handle,

@@ -29,28 +29,23 @@ static void done(void *arg, int error)
 	pthread_mutex_unlock(&wait->lock);
 }
 
-static int look(struct hsm_engine *engine, const struct hsm_handle *handle,
-		struct hsm_facts *facts)
-{
-	HSM_CLOSE int fd = hsm_handle_open(engine->watch.root, handle,
-					   O_RDONLY | O_NOATIME);
-
-	return fd < 0 ? fd : hsm_inspect(fd, engine->store_id, facts);
-}
-
 int hsm_request_hydrate(struct hsm_engine *engine,
 			const struct hsm_handle *handle, uint64_t off,
 			uint64_t len)
 {
 	struct wait wait = { PTHREAD_MUTEX_INITIALIZER,
 			     PTHREAD_COND_INITIALIZER, false, 0 };
+	HSM_CLOSE int fd = hsm_handle_open(engine->watch.root, handle,
+					   O_RDONLY | O_NOATIME);
 	struct hsm_waiter *waiter;
 	struct hsm_facts facts;
 	uint64_t size;
 	int ret;
 
+	if (fd < 0)
+		return fd;
 	hsm_changes_drain(engine, NULL);
-	ret = look(engine, handle, &facts);
+	ret = hsm_inspect(fd, engine->store_id, &facts);
 	if (ret < 0)
 		return ret;
 	if (!facts.ours || facts.flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE) ||
@@ -67,7 +62,7 @@ int hsm_request_hydrate(struct hsm_engine *engine,
 	waiter->whole = !off && waiter->end == size;
 	waiter->done = done;
 	waiter->arg = &wait;
-	hsm_engine_submit(engine, handle, &facts, waiter);
+	hsm_engine_submit(engine, handle, fd, &facts, waiter);
 	pthread_mutex_lock(&wait.lock);
 	while (!wait.done)
 		pthread_cond_wait(&wait.over, &wait.lock);

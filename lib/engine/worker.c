@@ -14,6 +14,7 @@
 #include "engine/ahead.h"
 #include "engine/control.h"
 #include "engine/crawl.h"
+#include "engine/loops.h"
 #include "engine/service.h"
 #include "stage/event.h"
 
@@ -221,6 +222,8 @@ static int start(struct worker *worker)
 	if (!ret)
 		ret = -pthread_create(&thread, NULL, hsm_control_serve,
 				      &worker->control);
+	if (!ret)
+		ret = -pthread_create(&thread, NULL, hsm_loops_watch, engine);
 	if (!ret && options->refresh_s)
 		ret = -pthread_create(&thread, NULL, refresh, worker);
 	return ret;
