@@ -42,7 +42,7 @@ precision() {
 		mark=$(log_mark "$server")
 		dir=$(new_dir "$server")
 		serve "$(server_url "$server")walk/" "$dir"
-		[ "$(find "$dir" -path "$dir/.hsm" -prune -o -type f -size 4096c -print | wc -l)" = 400 ]
+		[ "$(find "$dir" -path "$dir/.hsm" -prune -o -type f -size 12288c -print | wc -l)" = 400 ]
 		[ -z "$(fetches "$mark" "$server")" ]
 		[ "$(requests "$mark" HEAD "$server" | wc -l)" = 400 ]
 	done

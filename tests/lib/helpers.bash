@@ -146,11 +146,12 @@ cold() { # FILE...
 	is offline "$@"
 }
 
-# Evict FILE..., or everything below DIR, and see that it is cold.
+# Evict FILE..., or everything below DIR, and see that it is cold (an empty file
+# has nothing that could be absent).
 chill() {
 	hsm-evict -q -R "$@"
 	local warm
-	warm=$(hsm-mark -R --state partial,online,dirty "$@")
+	warm=$(hsm-mark -R --state partial,online,dirty "$@" | awk -F '\t' '$4 > 0')
 	[[ -z $warm ]] || fail "not evicted: $warm"
 }
 
@@ -170,13 +171,14 @@ needs_log() {
 }
 
 log_mark() { # [SERVER]: a moment in its log
+	sleep 0.2 # a server writes the line after the answer
 	requests_all "${1:-nginx}" | wc -l
 }
 
 # The requests since a moment: METHOD URI STATUS BYTES RANGE [CONNECTION]
 # (lighttpd writes its log too late for that.)
 requests() { # MARK [METHOD [SERVER]]
-	sleep 0.2 # a server writes the line after the answer
+	sleep 0.2
 	requests_all "${3:-nginx}" | tail -n +$(($1 + 1)) |
 		awk -v method="${2:-}" 'method == "" || $1 == method'
 }

@@ -10,7 +10,7 @@ Deterministic: the same bytes, names and times on every run.
   images/   loop images (ext4, squashfs, iso) of images-content/
   odd/      the names of NAMES.TSV
   many/     20,000 files of 4 KiB in 200 directories
-  walk/     400 files of 4 KiB in one directory
+  walk/     400 files of 12 KiB in one directory: servers round that
   huge/     100,000 files in 1,000 directories
   pages/    hand-made listings
 """
@@ -181,9 +181,8 @@ def many(out):
         block = b"".join(noise(f"many{d}", 100 * 4 * KIB))
         for f in range(100):
             write(f"{out}/many/d{d:03}/f{f:02}", [block[f * 4096:(f + 1) * 4096]])
-    block = b"".join(noise("walk", 400 * 4 * KIB))
     for f in range(400):
-        write(f"{out}/walk/f{f:03}", [block[f * 4096:(f + 1) * 4096]])
+        write(f"{out}/walk/f{f:03}", noise(f"walk{f}", 12 * KIB))
 
 
 def huge(out):
