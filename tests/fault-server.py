@@ -123,6 +123,7 @@ def parse_order(text):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer that is short goes out in one packet
     orders = Orders()
     root = b"."
 
@@ -245,6 +246,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def hang(self):
         """Until the client goes away."""
         self.close_connection = True
+        self.wfile.flush()
         while self.connection.recv(4096):
             pass
 
@@ -381,6 +383,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_piece(data)
             first += len(data)
             if rate:
+                self.wfile.flush()
                 time.sleep(0.1)
 
     def send_piece(self, data):

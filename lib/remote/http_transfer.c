@@ -39,28 +39,37 @@ static size_t on_body(char *data, size_t size, size_t len, void *arg)
 	return len;
 }
 
-static void set_identity(CURL *easy, const struct hsm_http_remote *remote)
+static bool set_text(CURL *easy, CURLoption option, const char *text)
 {
-	if (remote->user) {
-		curl_easy_setopt(easy, CURLOPT_USERPWD, remote->user);
-		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-	}
-	if (remote->netrc)
-		curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+	return !text || curl_easy_setopt(easy, option, text) == CURLE_OK;
 }
 
-static void set_trust(CURL *easy, const struct hsm_http_remote *remote)
+static bool set_identity(CURL *easy, const struct hsm_http_remote *remote)
 {
-	if (remote->cacert)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, remote->cacert);
-	if (remote->capath)
-		curl_easy_setopt(easy, CURLOPT_CAPATH, remote->capath);
+	curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+	if (remote->netrc)
+		curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+	return set_text(easy, CURLOPT_USERPWD, remote->user);
+}
+
+static bool set_trust(CURL *easy, const struct hsm_http_remote *remote)
+{
 	if (remote->insecure) {
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
-	if (remote->proxy)
-		curl_easy_setopt(easy, CURLOPT_PROXY, remote->proxy);
+	return set_text(easy, CURLOPT_CAINFO, remote->cacert) &&
+	       set_text(easy, CURLOPT_CAPATH, remote->capath) &&
+	       set_text(easy, CURLOPT_PROXY, remote->proxy);
+}
+
+static void set_callbacks(struct hsm_http_conn *conn)
+{
+	curl_easy_setopt(conn->easy, CURLOPT_ERRORBUFFER, conn->curl_error);
+	curl_easy_setopt(conn->easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(conn->easy, CURLOPT_HEADERDATA, conn);
+	curl_easy_setopt(conn->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(conn->easy, CURLOPT_WRITEDATA, conn);
 }
 
 int hsm_http_setup(struct hsm_http_conn *conn)
@@ -77,39 +86,14 @@ int hsm_http_setup(struct hsm_http_conn *conn)
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HSM_HTTP_BUFFER);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "hsm");
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, conn->curl_error);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, conn);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, conn);
-	set_identity(easy, remote);
-	set_trust(easy, remote);
-	/* What is set last tells whether there was memory for all of it. */
-	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ?
-		       -ENOMEM : 0;
-}
-
-/* In front of the headers that never change; nothing is allocated. */
-static struct curl_slist *add_header(struct curl_slist *header, char *text,
-				     struct curl_slist *next)
-{
-	header->data = text;
-	header->next = next;
-	return header;
-}
-
-static void print_range(struct hsm_http_conn *conn,
-			const struct hsm_http_question *question)
-{
-	int n = snprintf(conn->range, sizeof(conn->range), "Range: bytes=%ju-",
-			 (uintmax_t)question->off);
-
-	if (question->len)
-		snprintf(conn->range + n, sizeof(conn->range) - n, "%ju",
-			 (uintmax_t)(question->off + question->len - 1));
+	set_callbacks(conn);
+	if (!set_text(easy, CURLOPT_USERAGENT, "hsm") ||
+	    !set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
+	    !set_identity(easy, remote) || !set_trust(easy, remote))
+		return -ENOMEM;
+	return 0;
 }
 
 /* Not strftime(): the words of HTTP do not follow the user's locale. */

@@ -601,10 +601,10 @@ static void test_retry_after(void **state)
 	(void)state;
 	fault("path=/file&kind=503&after=1&times=1");
 	time = time_of_read(SIZE);
-	assert_true(time >= 1 && time < 2);
+	assert_true(time >= 1 && time < 4);
 	fault("path=/file&kind=429&date=2&times=1");
 	time = time_of_read(SIZE);
-	assert_true(time >= 1 && time < 3);
+	assert_true(time >= 1 && time < 4);
 	/* Later than we may wait: no sense in asking before. */
 	fault("path=/file&kind=503&after=100");
 	assert_true(time_of_read(-EIO) < 1);
@@ -623,12 +623,12 @@ static void test_stall_for_ever(void **state)
 	reopen(server.url, &hasty);
 	fault("path=/file&kind=stall&at=-1");
 	time = time_of_read(-ETIMEDOUT);
-	assert_true(time > 1.5 && time < 2.5);
+	assert_true(time > 1.5 && time < 4);
 	free(ask_server(server.port, "POST", "/_reset"));
 	fault("path=/file&kind=stall&at=1000&times=1");
 	fault("path=/file&kind=stall&at=0");
 	time = time_of_read(-ETIMEDOUT);
-	assert_true(time > 1.5 && time < 2.5);
+	assert_true(time > 1.5 && time < 4);
 }
 
 static void test_stall_once(void **state)
@@ -671,7 +671,7 @@ static void test_not_reachable(void **state)
 	reopen(url, &hasty);
 	assert_int_equal(hsm_conn_list(tree.conn, "", names_add, &names),
 			 -EHOSTUNREACH);
-	assert_true(seconds() - begin < 2.5);
+	assert_true(seconds() - begin < 4);
 	assert_lacks(hsm_conn_error(tree.conn), "secret");
 	assert_has(hsm_conn_error(tree.conn), "http://127.0.0.1:");
 }
@@ -697,7 +697,7 @@ static void expect_cancel(const char *order, const char *path)
 	fault(order);
 	pthread_create(&thread, NULL, cancel_soon, NULL);
 	assert_int_equal(read_whole(tree.conn, path), -ECANCELED);
-	assert_true(seconds() - begin < 1);
+	assert_true(seconds() - begin < 2);
 	pthread_join(thread, NULL);
 	assert_int_equal(hsm_conn_stat(tree.conn, "file", &now), -ECANCELED);
 }
