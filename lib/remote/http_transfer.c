@@ -96,6 +96,26 @@ int hsm_http_setup(struct hsm_http_conn *conn)
 	return 0;
 }
 
+/* In front of the headers that never change; nothing is allocated. */
+static struct curl_slist *add_header(struct curl_slist *header, char *text,
+				     struct curl_slist *next)
+{
+	header->data = text;
+	header->next = next;
+	return header;
+}
+
+static void print_range(struct hsm_http_conn *conn,
+			const struct hsm_http_question *question)
+{
+	int n = snprintf(conn->range, sizeof(conn->range), "Range: bytes=%ju-",
+			 (uintmax_t)question->off);
+
+	if (question->len)
+		snprintf(conn->range + n, sizeof(conn->range) - n, "%ju",
+			 (uintmax_t)(question->off + question->len - 1));
+}
+
 /* Not strftime(): the words of HTTP do not follow the user's locale. */
 static void print_date(char *out, size_t size, const struct tm *tm)
 {
