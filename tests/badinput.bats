@@ -95,15 +95,16 @@ does_the_rest() { # WRONG-PATH
 }
 
 @test "2 bad input: a broken pipe on stdout" {
-	local result
-	hsm-prefetch -q -R "$dir"
-	set +o pipefail
-	(trap '' PIPE; hsm-mark -R "$dir"; echo $? >"$BATS_TEST_TMPDIR/result") 2>"$BATS_TEST_TMPDIR/err" | true
-	result=$(<"$BATS_TEST_TMPDIR/result")
-	[ "$result" = 1 ] || [ "$result" = 0 ]
-	(trap - PIPE; exec bounded hsm-mark -R "$dir") | true
-	# An eviction that cannot say what it did has still not lost anything.
-	hsm-evict -R "$dir" 2>/dev/null | true
+	local command
+	for command in $COMMANDS; do
+		[ "$command" != hsm-evict ] || hsm-prefetch -q -R "$dir"
+		# Who reads is gone before the first line.
+		run bash -c "trap '' PIPE; { sleep 0.5; $command -R '$dir'; echo \$? >&2; } | true"
+		[ "${lines[-1]}" = 1 ] || fail "$command: $output"
+		[[ $output == *"Broken pipe"* ]] || fail "$command: $output"
+		run bash -c "{ sleep 0.5; timeout 20 $command -R '$dir'; } | true"
+		[ "$status" = 0 ]
+	done
 	bounded cmp "$dir/text" "$TREES/files/sizes/text"
 }
 
@@ -146,7 +147,7 @@ does_the_rest() { # WRONG-PATH
 
 @test "2 bad input: relative paths, ./.. and double slashes" {
 	cd "$dir/sub"
-	[ "$(hsm-prefetch ../text .//small)" = $'../text\n.//small' ]
+	[ "$(hsm-prefetch ../text .//small | sort)" = $'.//small\n../text' ]
 	is online "$dir/text" "$dir/sub/small"
 	cd /
 }

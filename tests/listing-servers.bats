@@ -19,7 +19,7 @@ files_of() { # DIR REGEX FORMAT: every file without those that match REGEX
 }
 
 lists() { # SERVER PRECISION: 0 when its listing has no times
-	local server=$1 precision=$2 missing file wanted=$BATS_TEST_TMPDIR/wanted
+	local server=$1 precision=$2 missing file exact wanted=$BATS_TEST_TMPDIR/wanted
 	missing=$(missing_on "$server")
 	dir=$(new_dir "$server")
 	serve "$(server_url "$server")odd/" "$dir"
@@ -29,8 +29,10 @@ lists() { # SERVER PRECISION: 0 when its listing has no times
 		fail "names or sizes differ: $(files_of "$dir" "$missing" "%P %s\0" | diff -a <(tr '\0' '\n' <"$wanted") <(tr '\0' '\n') | head)"
 
 	while IFS= read -r -d '' file; do
-		((precision == 0)) ||
-			[ "$(stat -c %Y "$dir/$file")" = $(($(stat -c %Y "$TREES/odd/$file") / precision * precision)) ] ||
+		# Where a HEAD was needed, it knew the second.
+		exact=$(modified "$TREES/odd/$file")
+		((precision == 0 || $(modified "$dir/$file") == exact ||
+			$(modified "$dir/$file") == exact / precision * precision)) ||
 			fail "$file: mtime $(stat -c %y "$dir/$file")"
 		case $file in
 		sparse-*) bounded cmp -n 1000000 "$dir/$file" "$TREES/odd/$file" ;;

@@ -15,12 +15,8 @@ teardown() {
 	stop_all
 }
 
-ended() {
-	! mountpoint -q "$dir" && [ -z "$(hsm_pids "$dir")" ]
-}
-
 only_store() {
-	wait_for "the end of the server" ended
+	wait_for "the end of the mount" eval '! mountpoint -q "$dir"'
 	[ "$(ls -A "$dir")" = .hsm ]
 	[ "$(stat -c %a "$dir/.hsm")" = 700 ]
 }
@@ -101,7 +97,7 @@ os.execvp(sys.argv[1], sys.argv[1:])' hsm-serve "${REMOTE}files/sizes/" "$dir" 3
 	serve_tree files/sizes
 	bounded cat "$dir/5M" >/dev/null
 	stop "$dir"
-	[ -z "$(hsm_pids "$dir")" ]
+	gone "$dir"
 	only_store
 	resumes
 }
@@ -124,6 +120,7 @@ os.execvp(sys.argv[1], sys.argv[1:])' hsm-serve "${REMOTE}files/sizes/" "$dir" 3
 	if bounded head -c 8M <&7 >"$BATS_TEST_TMPDIR/read" 2>/dev/null; then
 		cmp -n $((8 << 20)) "$BATS_TEST_TMPDIR/read" "$TREES/files/sizes/64M"
 	fi
+	resumes
 	exec 7<&-
 }
 

@@ -88,10 +88,12 @@ serve_tree() { # TREE [OPTION...]
 stop_all() {
 	local at dir pid result=0
 	at=$(scope)
+	cd /
 	while read -r dir; do
 		if mountpoint -q "$dir"; then
 			stop "$dir" || result=1
 		fi
+		wait_for "the end of the server" gone "$dir" || result=1
 		for pid in $(hsm_pids "$dir"); do
 			echo "# still running for $dir: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
 			kill -KILL "$pid"
@@ -113,6 +115,10 @@ stop_all() {
 	done < <(cat "$at/made" 2>/dev/null)
 	rm -f "$at/served" "$at/made"
 	return $result
+}
+
+gone() { # DIR: nobody serves it
+	! mountpoint -q "$1" && [ -z "$(hsm_pids "$1")" ]
 }
 
 status() { # DIR KEY: a value of hsm-serve --status --json
@@ -219,9 +225,9 @@ bounded() { # [-SECONDS] COMMAND...
 }
 
 wait_for() { # WHAT COMMAND...: until it succeeds
-	local what=$1 tries
+	local what=$1 end=$((SECONDS + 20))
 	shift
-	for ((tries = 0; tries < 150; tries++)); do
+	while ((SECONDS < end)); do
 		"$@" && return
 		sleep 0.1
 	done

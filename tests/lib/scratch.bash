@@ -16,7 +16,8 @@ image_mount() { # FS
 	local image=$SCRATCH/$1.img
 	truncate -s 8G "$image"
 	case $1 in
-	ext4) mkfs.ext4 -q -F "$image" ;;
+	# Nothing for root alone: full must be full.
+	ext4) mkfs.ext4 -q -F -m 0 "$image" ;;
 	xfs) mkfs.xfs -q "$image" ;;
 	btrfs) mkfs.btrfs -q "$image" ;;
 	esac || return 1
@@ -38,12 +39,12 @@ image_unmount() {
 
 # The processes of our hsm commands that work below DIR.
 hsm_pids() { # DIR
-	local pid
-	for pid in /proc/[0-9]*; do
-		pid=${pid#/proc/}
-		[[ $(readlink "/proc/$pid/exe") == "$BUILD"/hsm-* ]] &&
-			tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qF -- "$1" &&
-			echo "$pid"
+	local process command
+	for process in /proc/[0-9]*; do
+		for command in "$BUILD"/hsm-*; do
+			[[ $process/exe -ef $command ]] || continue
+			grep -qzF -- "$1" "$process/cmdline" && echo "${process#/proc/}"
+		done
 	done 2>/dev/null
 }
 

@@ -189,6 +189,8 @@ lighttpd_start() {
 		accesslog.filename = "$dir/log"
 		accesslog.format = "%r %s %B %{Range}i"
 		dir-listing.activate = "enable"
+		# No ETag and no Last-Modified without a type.
+		mimetype.assign = ("" => "application/octet-stream")
 	EOT
 	server_run lighttpd lighttpd -D -f "$dir/lighttpd.conf"
 }
