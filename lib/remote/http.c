@@ -8,8 +8,6 @@
 
 #include "base/cleanup.h"
 
-#define DEFAULT_TIMEOUT_S 60
-
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
 static void init_curl(void)
@@ -21,76 +19,8 @@ static void free_remote(struct hsm_remote *base)
 {
 	struct hsm_http_remote *remote = (struct hsm_http_remote *)base;
 
-	curl_slist_free_all(remote->file_headers);
-	curl_slist_free_all(remote->list_headers);
-	free(remote->user);
-	free(remote->cacert);
-	free(remote->capath);
-	free(remote->proxy);
+	hsm_http_options_free(remote);
 	free(remote);
-}
-
-/* `text` may be NULL: then so is the copy. */
-static int copy(char **out, const char *text)
-{
-	if (text && !(*out = strdup(text)))
-		return -ENOMEM;
-	return 0;
-}
-
-static int add_header(struct curl_slist **list, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(*list, line);
-
-	if (!longer)
-		return -ENOMEM;
-	*list = longer;
-	return 0;
-}
-
-static int add_headers(struct curl_slist **list, const char *const *lines)
-{
-	/* What is encoded has neither the size nor the ranges of the file. */
-	int error = add_header(list, "Accept-Encoding: identity");
-
-	for (; !error && lines && *lines; lines++)
-		error = add_header(list, *lines);
-	return error;
-}
-
-static int set_headers(struct hsm_http_remote *remote,
-		       const char *const *lines)
-{
-	return add_headers(&remote->file_headers, lines) ?:
-	       add_headers(&remote->list_headers, lines) ?:
-	       add_header(&remote->list_headers,
-			  "Accept: application/json, text/html;q=0.9");
-}
-
-/* The curl command looks at these, libcurl does not. */
-static int set_trust(struct hsm_http_remote *remote, const char *cacert)
-{
-	if (!cacert)
-		cacert = secure_getenv("CURL_CA_BUNDLE");
-	if (!cacert)
-		cacert = secure_getenv("SSL_CERT_FILE");
-	return copy(&remote->cacert, cacert) ?:
-	       copy(&remote->capath, secure_getenv("SSL_CERT_DIR"));
-}
-
-static int set_options(struct hsm_http_remote *remote, const char *userinfo,
-		       const struct hsm_remote_options *options)
-{
-	unsigned int timeout_s = options->timeout_s ?: DEFAULT_TIMEOUT_S;
-
-	remote->timeout_ns = timeout_s * INT64_C(1000000000);
-	remote->retries = options->retries;
-	remote->netrc = options->netrc;
-	remote->insecure = options->insecure;
-	return copy(&remote->user, options->user ?: userinfo) ?:
-	       copy(&remote->proxy, options->proxy) ?:
-	       set_trust(remote, options->cacert) ?:
-	       set_headers(remote, options->headers);
 }
 
 static int set_url(struct hsm_http_remote *remote, const char *text,
@@ -111,8 +41,8 @@ static int set_url(struct hsm_http_remote *remote, const char *text,
 								-EINVAL;
 		}
 	}
-	if (!result)
-		result = copy(&remote->base.url, canonical);
+	if (!result && !(remote->base.url = strdup(canonical)))
+		result = -ENOMEM;
 	curl_free(canonical);
 	curl_url_cleanup(url);
 	return result;
@@ -135,7 +65,7 @@ static int open_remote(struct hsm_remote **out, const char *url,
 		return -ENOMEM;
 	pthread_once(&curl_once, init_curl);
 	result = set_url(remote, url, error, error_size) ?:
-		 set_options(remote, userinfo, options);
+		 hsm_http_options_copy(remote, userinfo, options);
 	if (result) {
 		free(remote->base.url);
 		free_remote(&remote->base);

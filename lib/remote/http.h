@@ -3,10 +3,12 @@
  * http:// and https:// remotes, by libcurl.  Private to lib/remote/http*.c,
  * which are read in this order:
  *
- *   http.c           the remote and its connections: options, credentials
+ *   http.c           the remote and its connections
+ *   http_options.c   what the user wants of both
  *   http_answer.c    what header lines say (pure)
  *   http_redirect.c  where a redirect may lead
  *   http_error.c     what a failure is: errno, sentence, worth another try?
+ *   http_headers.c   the header lines of a question
  *   http_transfer.c  one transfer: send, wait for the answer, take the body
  *   http_request.c   a question: redirects, and tries with patience
  *   http_list.c, http_stat.c, http_stream.c   what remote.h promises
@@ -111,6 +113,20 @@ static inline struct hsm_http_conn *hsm_http_conn_of(struct hsm_conn *conn)
 	return (struct hsm_http_conn *)conn;
 }
 
+/* ------------------------------------------------------------ options -- */
+
+/* Copy what is borrowed.  -ENOMEM; hsm_http_options_free() in any case. */
+int hsm_http_options_copy(struct hsm_http_remote *remote, const char *userinfo,
+			  const struct hsm_remote_options *options);
+void hsm_http_options_free(struct hsm_http_remote *remote);
+
+/* Set what holds for all transfers of `easy`, which borrows it.  -ENOMEM. */
+int hsm_http_options_apply(const struct hsm_http_remote *remote, CURL *easy);
+
+/* Valid until the next call; borrows from `conn` and its remote. */
+struct curl_slist *hsm_http_headers(struct hsm_http_conn *conn,
+				    const struct hsm_http_question *question);
+
 /* ---------------------------------------------------------- redirects -- */
 
 /*
@@ -136,7 +152,7 @@ int hsm_http_fail(struct hsm_http_conn *conn, int error, const char *what);
 
 /* ------------------------------------------------------- one transfer -- */
 
-/* Options that hold for all transfers of `conn`.  -ENOMEM. */
+/* Once, before the first transfer.  -ENOMEM. */
 int hsm_http_setup(struct hsm_http_conn *conn);
 
 /* Send `conn->url` with the headers of `question`; does not wait. */

@@ -7,6 +7,7 @@
 #include "remote/http.h"
 
 #define MOMENT_MS 50
+#define LONGEST_SLEEP_MS 1000
 
 static size_t on_header(char *line, size_t size, size_t len, void *arg)
 {
@@ -39,30 +40,6 @@ static size_t on_body(char *data, size_t size, size_t len, void *arg)
 	return len;
 }
 
-static bool set_text(CURL *easy, CURLoption option, const char *text)
-{
-	return !text || curl_easy_setopt(easy, option, text) == CURLE_OK;
-}
-
-static bool set_identity(CURL *easy, const struct hsm_http_remote *remote)
-{
-	curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-	if (remote->netrc)
-		curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
-	return set_text(easy, CURLOPT_USERPWD, remote->user);
-}
-
-static bool set_trust(CURL *easy, const struct hsm_http_remote *remote)
-{
-	if (remote->insecure) {
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-	}
-	return set_text(easy, CURLOPT_CAINFO, remote->cacert) &&
-	       set_text(easy, CURLOPT_CAPATH, remote->capath) &&
-	       set_text(easy, CURLOPT_PROXY, remote->proxy);
-}
-
 static void set_callbacks(struct hsm_http_conn *conn)
 {
 	curl_easy_setopt(conn->easy, CURLOPT_ERRORBUFFER, conn->curl_error);
@@ -74,92 +51,9 @@ static void set_callbacks(struct hsm_http_conn *conn)
 
 int hsm_http_setup(struct hsm_http_conn *conn)
 {
-	const struct hsm_http_remote *remote = hsm_http_remote_of(&conn->base);
-	CURL *easy = conn->easy;
-
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	/* A name server that is silent must not hold up hsm_conn_cancel(). */
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-	/* So that a second address gets its turn before we give up. */
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-			 (long)(remote->timeout_ns / 2000000));
-	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HSM_HTTP_BUFFER);
-	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	set_callbacks(conn);
-	if (!set_text(easy, CURLOPT_USERAGENT, "hsm") ||
-	    !set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
-	    !set_identity(easy, remote) || !set_trust(easy, remote))
-		return -ENOMEM;
-	return 0;
-}
-
-/* In front of the headers that never change; nothing is allocated. */
-static struct curl_slist *add_header(struct curl_slist *header, char *text,
-				     struct curl_slist *next)
-{
-	header->data = text;
-	header->next = next;
-	return header;
-}
-
-static void print_range(struct hsm_http_conn *conn,
-			const struct hsm_http_question *question)
-{
-	int n = snprintf(conn->range, sizeof(conn->range), "Range: bytes=%ju-",
-			 (uintmax_t)question->off);
-
-	if (question->len)
-		snprintf(conn->range + n, sizeof(conn->range) - n, "%ju",
-			 (uintmax_t)(question->off + question->len - 1));
-}
-
-/* Not strftime(): the words of HTTP do not follow the user's locale. */
-static void print_date(char *out, size_t size, const struct tm *tm)
-{
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-	snprintf(out, size, "If-Range: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
-		 days + 3 * tm->tm_wday, tm->tm_mday, months + 3 * tm->tm_mon,
-		 tm->tm_year + 1900, tm->tm_hour, tm->tm_min, tm->tm_sec);
-}
-
-static bool print_if_range(struct hsm_http_conn *conn,
-			   const struct hsm_version *version)
-{
-	struct tm tm;
-
-	if (version->etag[0] && hsm_http_etag_valid(version->etag)) {
-		snprintf(conn->if_range, sizeof(conn->if_range),
-			 "If-Range: %s", version->etag);
-		return true;
-	}
-	if (version->precision < HSM_PRECISION_SECOND ||
-	    !gmtime_r(&version->mtime.tv_sec, &tm))
-		return false;
-	print_date(conn->if_range, sizeof(conn->if_range), &tm);
-	return true;
-}
-
-static struct curl_slist *headers(struct hsm_http_conn *conn,
-				  const struct hsm_http_question *question)
-{
-	const struct hsm_http_remote *remote = hsm_http_remote_of(&conn->base);
-
-	conn->if_range[0] = '\0';
-	if (question->list)
-		return remote->list_headers;
-	if (!question->off && !question->len)
-		return remote->file_headers;
-	print_range(conn, question);
-	add_header(&conn->range_header, conn->range, remote->file_headers);
-	if (!question->if_range || !print_if_range(conn, question->if_range))
-		return &conn->range_header;
-	return add_header(&conn->if_range_header, conn->if_range,
-			  &conn->range_header);
+	return hsm_http_options_apply(hsm_http_remote_of(&conn->base),
+				      conn->easy);
 }
 
 static void set_method(struct hsm_http_conn *conn, bool head)
@@ -187,7 +81,7 @@ int hsm_http_begin(struct hsm_http_conn *conn,
 	conn->received = 0;
 	set_method(conn, question->head);
 	curl_easy_setopt(conn->easy, CURLOPT_HTTPHEADER,
-			 headers(conn, question));
+			 hsm_http_headers(conn, question));
 	if (curl_easy_setopt(conn->easy, CURLOPT_URL, conn->url) ||
 	    curl_multi_add_handle(conn->multi, conn->easy))
 		return hsm_http_fail(conn, -ENOMEM, "no memory");
@@ -222,8 +116,9 @@ static int wait(struct hsm_http_conn *conn,
 
 	if (left_ms <= 0)
 		return hsm_http_fail_silence(conn);
-	if (left_ms > 60000)
-		left_ms = 60000;
+	/* Should there have been no descriptor for curl's wakeup pipe. */
+	if (left_ms > LONGEST_SLEEP_MS)
+		left_ms = LONGEST_SLEEP_MS;
 	if (curl_multi_poll(conn->multi, NULL, 0, left_ms, NULL))
 		return hsm_http_fail_curl(conn, CURLE_OUT_OF_MEMORY);
 	return hsm_conn_check(&conn->base);
