@@ -131,6 +131,16 @@ static inline void server_stop(struct server *server)
 	scratch_remove(server->dir);
 }
 
+/* What is on loopback is not asked for through somebody's proxy. */
+static inline void proxies_forget(void)
+{
+	unsetenv("http_proxy");
+	unsetenv("https_proxy");
+	unsetenv("all_proxy");
+	unsetenv("HTTPS_PROXY");
+	unsetenv("ALL_PROXY");
+}
+
 /* tests/fault-server.py, with `server->dir` as its root. */
 static inline void fault_server_start(struct server *server)
 {
@@ -140,6 +150,7 @@ static inline void fault_server_start(struct server *server)
 	int pipe_fds[2];
 	FILE *out;
 
+	proxies_forget();
 	scratch_make(server->dir, sizeof(server->dir));
 	snprintf(script, sizeof(script), "%.*s/../fault-server.py",
 		 (int)(slash - __FILE__), __FILE__);
@@ -231,6 +242,7 @@ static inline void nginx_start(struct server *server, int *port_tls)
 			       "stderr", NULL };
 	int fd = -1;
 
+	proxies_forget();
 	scratch_make(server->dir, sizeof(server->dir));
 	chmod(server->dir, 0755);
 	directory_make(server->dir, "www");
