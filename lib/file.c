@@ -177,22 +177,38 @@ int hsm_file_clean(struct hsm_file *file)
 	return declare_clean(file, &facts.mark);
 }
 
-int hsm_file_refresh(struct hsm_file *file, bool *changed)
+static int refresh(struct hsm_tree *tree, struct hsm_control_request *request,
+		   bool *changed)
 {
-	struct hsm_control_request request = { 0 };
 	struct hsm_control_reply reply = { 0 };
 	struct hsm_engine *engine;
-	int ret = hsm_tree_call(file->tree, HSM_CONTROL_REFRESH, file->fd,
-				&request, &reply, -1);
+	int ret = hsm_tree_call(tree, HSM_CONTROL_REFRESH, -1, request, &reply,
+				-1);
 
 	*changed = reply.changed;
 	if (ret != -ENOTCONN)
 		return ret;
-	ret = hsm_tree_engine(file->tree, 0, &engine);
-	if (!ret)
-		ret = hsm_handle_get(file->fd, &request.handle);
+	ret = hsm_tree_engine(tree, 0, &engine);
 	return ret ? ret :
-		     hsm_request_refresh(engine, &request.handle, changed);
+		     hsm_request_refresh(engine, &request->handle, changed);
+}
+
+int hsm_file_refresh(struct hsm_file *file, bool *changed)
+{
+	struct hsm_control_request request = { 0 };
+	int ret = hsm_handle_get(file->fd, &request.handle);
+	int fd;
+
+	if (ret < 0)
+		return ret;
+	/* The new version needs a lease: we must not be "in use" ourselves. */
+	close(hsm_steal_fd(&file->fd));
+	ret = refresh(file->tree, &request, changed);
+	fd = hsm_handle_open(file->tree->root, &request.handle,
+			     O_RDONLY | O_NOATIME);
+	if (fd >= 0)
+		file->fd = fd;
+	return ret ? ret : fd < 0 ? fd : 0;
 }
 
 /* Which xattrs are marks: where from, which version, which policy. */

@@ -114,6 +114,28 @@ void hsm_deny_end(uint64_t id)
 		kill(pid, SIGTERM);
 }
 
+/* Be called what we are in ps(1): arg_start and arg_end, see proc(5). */
+static void rename_process(void)
+{
+	HSM_CLOSE int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	char text[2048] = "", *p;
+	unsigned long start, end;
+	int field;
+
+	prctl(PR_SET_NAME, process_name);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 ||
+	    !(p = strrchr(text, ')')))
+		return;
+	/* Fields from the third on, after the name in parentheses. */
+	for (field = 2; field < 48 && p; field++)
+		p = strchr(p + 1, ' ');
+	if (!p || sscanf(p, "%lu %lu", &start, &end) != 2 ||
+	    end <= start + sizeof(process_name))
+		return;
+	memset((void *)start, 0, end - start);
+	memcpy((void *)start, process_name, sizeof(process_name));
+}
+
 static void stay(struct hsm_service *service,
 		 const struct hsm_users_tree *tree)
 {
@@ -123,7 +145,7 @@ static void stay(struct hsm_service *service,
 	};
 	sigset_t set;
 
-	prctl(PR_SET_NAME, process_name);
+	rename_process();
 	setsid();
 	write_pid(service->store.id);
 	sigemptyset(&set);

@@ -7,22 +7,6 @@
 /* A transfer that brought this much is worth going on with at once. */
 #define GOOD_TRANSFER (16 * 1024)
 
-static int errno_of_status(unsigned int status)
-{
-	switch (status) {
-	case 401:
-	case 403:
-	case 407:
-	case 451:
-		return -EACCES;
-	case 404:
-	case 410:
-		return -ENOENT;
-	default:
-		return status >= 400 ? -EIO : -EPROTO;
-	}
-}
-
 bool hsm_http_is_passing(unsigned int status)
 {
 	switch (status) {
@@ -35,6 +19,25 @@ bool hsm_http_is_passing(unsigned int status)
 		return true;
 	default:
 		return false;
+	}
+}
+
+static int errno_of_status(unsigned int status)
+{
+	switch (status) {
+	case 401:
+	case 403:
+	case 407:
+	case 451:
+		return -EACCES;
+	case 404:
+	case 410:
+		return -ENOENT;
+	default:
+		/* What will be refused next time, too, or what may pass. */
+		if (status >= 400 && status < 500 && !hsm_http_is_passing(status))
+			return -EACCES;
+		return status >= 400 ? -EIO : -EPROTO;
 	}
 }
 

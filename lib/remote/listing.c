@@ -16,11 +16,18 @@ enum kind {
 	KIND_FOREIGN,
 };
 
+/*
+ * Parsers get the page in blocks of one size, so that its entries do not depend
+ * on how the network cut it, and so that scanning an unfinished tag again with
+ * each block stays cheap.
+ */
 struct hsm_listing {
 	struct hsm_listing_page page;
 	enum kind kind;
 	struct hsm_listing_html *html;
 	struct hsm_listing_json *json;
+	size_t len;
+	char block[HSM_LISTING_BLOCK_MAX];
 };
 
 static enum kind kind_of_type(const char *content_type)
@@ -99,35 +106,47 @@ static size_t decide(struct hsm_listing *listing, const char *buf, size_t len)
 	return skip;
 }
 
-static void feed(struct hsm_listing *listing, const char *buf, size_t len)
+static void flush_block(struct hsm_listing *listing)
 {
+	if (listing->page.error)
+		return;
 	if (listing->html)
-		hsm_listing_html_feed(listing->html, buf, len);
+		hsm_listing_html_feed(listing->html, listing->block,
+				      listing->len);
 	else if (listing->json)
-		hsm_listing_json_feed(listing->json, buf, len);
+		hsm_listing_json_feed(listing->json, listing->block,
+				      listing->len);
+	listing->len = 0;
+}
+
+static size_t fill_block(struct hsm_listing *listing, const char *buf,
+			 size_t len)
+{
+	size_t room = sizeof(listing->block) - listing->len;
+
+	if (len > room)
+		len = room;
+	memcpy(listing->block + listing->len, buf, len);
+	listing->len += len;
+	return len;
 }
 
 int hsm_listing_feed(struct hsm_listing *listing, const char *buf, size_t len)
 {
-	if (listing->kind == KIND_OPEN && !listing->page.error) {
-		size_t skip = decide(listing, buf, len);
+	size_t n = 0;
 
-		buf += skip;
-		len -= skip;
-	}
-	while (len && !listing->page.error) {
-		size_t chunk = len < HSM_LISTING_CHUNK_MAX ?
-			       len : HSM_LISTING_CHUNK_MAX;
-
-		feed(listing, buf, chunk);
-		buf += chunk;
-		len -= chunk;
-	}
+	if (listing->kind == KIND_OPEN)
+		n = decide(listing, buf, len);
+	for (; n < len && !listing->page.error;
+	     n += fill_block(listing, buf + n, len - n))
+		if (listing->len == sizeof(listing->block))
+			flush_block(listing);
 	return listing->page.error;
 }
 
 int hsm_listing_end(struct hsm_listing *listing)
 {
+	flush_block(listing);
 	if (listing->page.error)
 		return listing->page.error;
 	if (listing->html)

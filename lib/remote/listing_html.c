@@ -137,7 +137,7 @@ static void watch_for_end(struct hsm_listing_html *html, const char *buf,
 void hsm_listing_html_feed(struct hsm_listing_html *html, const char *buf,
 			   size_t len)
 {
-	char veiled[HSM_LISTING_VEIL_WIDTH * HSM_LISTING_CHUNK_MAX];
+	char veiled[HSM_LISTING_VEIL_WIDTH * HSM_LISTING_BLOCK_MAX];
 	size_t size = hsm_listing_veil(buf, len, veiled);
 
 	if (memchr(buf, '\0', len)) {

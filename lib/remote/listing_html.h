@@ -11,7 +11,7 @@ struct hsm_listing_html;
 int hsm_listing_html_new(struct hsm_listing_html **out,
 			 struct hsm_listing_page *page);
 
-/* At most HSM_LISTING_CHUNK_MAX bytes.  A failure is in `page->error`. */
+/* At most HSM_LISTING_BLOCK_MAX bytes.  A failure is in `page->error`. */
 void hsm_listing_html_feed(struct hsm_listing_html *html, const char *buf,
 			   size_t len);
 

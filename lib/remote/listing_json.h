@@ -11,7 +11,7 @@ struct hsm_listing_json;
 int hsm_listing_json_new(struct hsm_listing_json **out,
 			 struct hsm_listing_page *page);
 
-/* At most HSM_LISTING_CHUNK_MAX bytes.  A failure is in `page->error`. */
+/* At most HSM_LISTING_BLOCK_MAX bytes.  A failure is in `page->error`. */
 void hsm_listing_json_feed(struct hsm_listing_json *json, const char *buf,
 			   size_t len);
 

@@ -16,8 +16,8 @@
 /* The longest tag, text, or JSON token of a page; a longer one is -EPROTO. */
 #define HSM_LISTING_TOKEN_MAX 65536
 
-/* How much of a page a parser gets at a time, and so how late it may notice. */
-#define HSM_LISTING_CHUNK_MAX 4096
+/* How much of a page a parser gets at a time. */
+#define HSM_LISTING_BLOCK_MAX 4096
 
 struct hsm_listing_page {
 	char *url;

@@ -11,7 +11,7 @@
  * stream open; only hsm_conn_cancel() may be called from another thread.
  *
  * Errors, the same for all functions: -ENOENT gone (404, 410), -EACCES refused
- * (401, 403), -ESTALE the remote has another version than the one asked for,
+ * (401, 403, any other 4xx that will not pass), -ESTALE the remote has another version than the one asked for,
  * -ETIMEDOUT no progress within `timeout`, -ECANCELED by hsm_conn_cancel(),
  * -EPROTO the remote's answer makes no sense, -ENOMEM, -EHOSTUNREACH not
  * reachable (DNS, refused, TLS), -EIO everything else.  hsm_conn_error() has
