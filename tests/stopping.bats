@@ -32,7 +32,7 @@ serve_foreground() { # TREE
 
 # A tree whose server answers so late that readers wait; sets $reader.
 serve_waiting() {
-	slow_remote 4000
+	slow_remote 1500
 	dir=$(new_dir waiting)
 	serve "${slow}tmp/one/" "$dir"
 	cat "$dir/text" >"$BATS_TEST_TMPDIR/read" 2>"$BATS_TEST_TMPDIR/err" 3>&- &

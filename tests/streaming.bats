@@ -26,7 +26,7 @@ cost_less() { # MARK LIMIT
 	local mark
 	serve_tree files/big
 	mark=$(log_mark)
-	bounded cmp -n 4096 "$dir/1G" "$TREES/files/big/1G"
+	same_start "$dir/1G" "$TREES/files/big/1G" 4096
 	cost_less "$mark" $((1 << 20))
 }
 
@@ -107,14 +107,15 @@ cost_less() { # MARK LIMIT
 }
 
 @test "2.6 streaming: a directory that is walked is fetched ahead" {
-	local before after
+	local before after copy=$BATS_TEST_TMPDIR/copy
+	mkdir "$copy"
 	slow_remote 50
 	dir=$(new_dir slow)
 	serve "${slow}walk/" "$dir" --jobs 8
 	before=$(date +%s%3N)
-	bounded tar -cf - -C "$dir" --exclude .hsm . | tar -xf - -C "$BATS_TEST_TMPDIR"
+	bounded tar -cf - -C "$dir" --exclude .hsm . | tar -xf - -C "$copy"
 	after=$(date +%s%3N)
-	diff -r "$TREES/walk" "$BATS_TEST_TMPDIR"
+	diff -r "$TREES/walk" "$copy"
 	# One after the other they take 20 s.
 	((after - before < 10000)) || fail "took $((after - before)) ms"
 }
@@ -124,7 +125,8 @@ cost_less() { # MARK LIMIT
 	for bound in 0 5; do
 		mark=$(log_mark)
 		serve_tree walk --read-ahead-files "$bound"
-		bounded cat "$dir"/f00[0-3] >/dev/null
+		# As a walker meets them, not sorted.
+		find "$dir" -name 'f*' | head -n 4 | xargs cat >/dev/null
 		sleep 2
 		stop "$dir"
 		(($(fetches "$mark" | wc -l) >= 4 && $(fetches "$mark" | wc -l) <= 4 + bound)) ||

@@ -46,8 +46,9 @@ changes_between_ranges() { # SERVER TIME-OF-B
 	[ "$(letters 0 1)" = A ]
 	version B "$2"
 	run bounded tail -c $MIB "$dir/file"
-	[ "$status" -ne 0 ]
-	[[ $output == *"Input/output error"* && $output != *B* ]]
+	[[ $status != 0 && $output == *"Input/output error" ]] ||
+		fail "exit status $status: $(tail -c 200 <<<"$output")"
+	[[ $output != *BBB* ]]
 	[[ $(flags "$dir/file") == *stale* ]]
 	is partial "$dir/file"
 	# What was here is still here.

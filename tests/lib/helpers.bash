@@ -166,6 +166,12 @@ same() { # FILE ORIGINAL
 	bounded diff -rq "$2" "$1" || fail "$1 differs from $2"
 }
 
+# Are the first BYTES the same?  (cmp -n ends with a read of 0 bytes, which the
+# kernel reports like one "to the end of the file".)
+same_start() { # FILE ORIGINAL BYTES
+	bounded cmp <(head -c "$3" "$1") <(head -c "$3" "$2")
+}
+
 modified() { # FILE: its mtime in seconds
 	stat -c %Y "$1"
 }
