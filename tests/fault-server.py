@@ -30,6 +30,7 @@ Kinds, with what they take (sizes in bytes of the body):
     no-range        ranges are ignored: 200
     no-if-range     a request with If-Range gets 200
     range by=N      Content-Range says other bytes (1)
+    other from=N to=N   the part begins (0) and ends (0) so much later
     total by=N      Content-Range says another size (1)
     gzip            Content-Encoding: gzip
     etag, mtime     another one each time, the same bytes; mtime: without ETag
@@ -327,6 +328,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if first >= size:
             return None, None
         self.ranged = True
+        if self.kind == "other":
+            return first + self.number("from", 0), last + self.number("to", 0)
         return first, last
 
     def send_content_range(self, first, last, size):

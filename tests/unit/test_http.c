@@ -405,10 +405,16 @@ static void test_other_ranges(void **state)
 	fault("path=/file&kind=range&by=-1&times=1");
 	assert_int_equal(read_range(tree.conn, "file", &want, 500, 0, 64),
 			 -EPROTO);
+	fault("path=/file&kind=other&from=1&times=1");
+	assert_int_equal(read_range(tree.conn, "file", &want, 500, 100, 64),
+			 -EPROTO);
+	fault("path=/file&kind=other&to=-1&times=1");
+	assert_int_equal(read_range(tree.conn, "file", &want, 500, 100, 64),
+			 -EPROTO);
 	fault("path=/file&kind=total&times=1");
 	assert_int_equal(read_range(tree.conn, "file", &want, 500, 100, 64),
 			 -ESTALE);
-	assert_int_equal(requests_with("\"Range\""), 3);
+	assert_int_equal(requests_with("\"Range\""), 5);
 }
 
 static void test_unsatisfiable(void **state)
