@@ -189,6 +189,8 @@ lighttpd_start() {
 		accesslog.filename = "$dir/log"
 		accesslog.format = "%r %s %B %{Range}i"
 		dir-listing.activate = "enable"
+		# It would serve a file that was replaced a second ago.
+		server.stat-cache-engine = "disable"
 		# No ETag and no Last-Modified without a type.
 		mimetype.assign = ("" => "application/octet-stream")
 	EOT
