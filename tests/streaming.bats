@@ -129,7 +129,8 @@ cost_less() { # MARK LIMIT
 		find "$dir" -name 'f*' | head -n 4 | xargs cat >/dev/null
 		sleep 2
 		stop "$dir"
-		(($(fetches "$mark" | wc -l) >= 4 && $(fetches "$mark" | wc -l) <= 4 + bound)) ||
+		# A reader that overtakes what is on its way makes it a few more.
+		(($(fetches "$mark" | wc -l) >= 4 && $(fetches "$mark" | wc -l) <= 4 + 2 * bound)) ||
 			fail "$bound: $(fetches "$mark" | wc -l) files were fetched"
 	done
 }
