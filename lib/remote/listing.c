@@ -119,6 +119,7 @@ static void flush_block(struct hsm_listing *listing)
 	listing->len = 0;
 }
 
+/* Take as many bytes as the block has room for. */
 static size_t fill_block(struct hsm_listing *listing, const char *buf,
 			 size_t len)
 {
@@ -128,6 +129,8 @@ static size_t fill_block(struct hsm_listing *listing, const char *buf,
 		len = room;
 	memcpy(listing->block + listing->len, buf, len);
 	listing->len += len;
+	if (listing->len == sizeof(listing->block))
+		flush_block(listing);
 	return len;
 }
 
@@ -137,10 +140,8 @@ int hsm_listing_feed(struct hsm_listing *listing, const char *buf, size_t len)
 
 	if (listing->kind == KIND_OPEN)
 		n = decide(listing, buf, len);
-	for (; n < len && !listing->page.error;
-	     n += fill_block(listing, buf + n, len - n))
-		if (listing->len == sizeof(listing->block))
-			flush_block(listing);
+	while (n < len && !listing->page.error)
+		n += fill_block(listing, buf + n, len - n);
 	return listing->page.error;
 }
 
