@@ -24,21 +24,11 @@ bool hsm_http_is_passing(unsigned int status)
 
 static int errno_of_status(unsigned int status)
 {
-	switch (status) {
-	case 401:
-	case 403:
-	case 407:
-	case 451:
-		return -EACCES;
-	case 404:
-	case 410:
+	if (status == 404 || status == 410)
 		return -ENOENT;
-	default:
-		/* What will be refused next time, too, or what may pass. */
-		if (status >= 400 && status < 500 && !hsm_http_is_passing(status))
-			return -EACCES;
-		return status >= 400 ? -EIO : -EPROTO;
-	}
+	if (status >= 500 || hsm_http_is_passing(status))
+		return -EIO;
+	return status >= 400 ? -EACCES : -EPROTO;
 }
 
 int hsm_http_fail_answer(struct hsm_http_conn *conn)

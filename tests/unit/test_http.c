@@ -536,7 +536,7 @@ static void test_lasting_statuses(void **state)
 		const char *kind;
 		int error;
 	} rows[] = {
-		{ "path=*&kind=400", -EIO },	{ "path=*&kind=401", -EACCES },
+		{ "path=*&kind=400", -EACCES }, { "path=*&kind=401", -EACCES },
 		{ "path=*&kind=403", -EACCES }, { "path=*&kind=404", -ENOENT },
 		{ "path=*&kind=410", -ENOENT }, { "path=*&kind=501", -EIO },
 		{ "path=*&kind=204", -EPROTO }, { "path=*&kind=304", -EPROTO },
