@@ -192,11 +192,9 @@ static bool wants_ahead(struct hsm_engine *engine, struct hsm_object *object)
 	for (t = object->transfers; t; t = t->next) {
 		if (t->pos > object->ahead || t->limit <= object->seen_end)
 			continue;
-		if (t->target < object->ahead) {
-			t->target = object->ahead < t->limit ? object->ahead :
-							       t->limit;
-			pthread_cond_broadcast(&engine->wanted);
-		}
+		/* Seldom and far, not often and a little. */
+		if (t->target < half)
+			hsm_transfer_extend(engine, t, object->ahead);
 		return false;
 	}
 	missing = hsm_object_missing(object, object->seen_end, object->ahead);

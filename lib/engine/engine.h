@@ -29,6 +29,8 @@ enum {
 	HSM_IDLE_OBJECTS = 512, /* partial files that are remembered */
 };
 
+struct hsm_engine;
+
 /* One who waits for content. */
 struct hsm_waiter {
 	struct hsm_waiter *next;
@@ -45,13 +47,17 @@ struct hsm_waiter {
 	int error;
 };
 
-/* A stretch of a file that is on its way. */
+/* A stretch of a file that is on its way; whole granules, but for the end. */
 struct hsm_transfer {
 	struct hsm_transfer *next;
 	uint64_t pos;    /* the next byte that is not here yet */
 	uint64_t limit;  /* it ends here at the latest */
 	uint64_t target; /* and waits here until somebody wants more */
 };
+
+/* With the lock held: let the transfer run on to `end` at least. */
+void hsm_transfer_extend(struct hsm_engine *engine, struct hsm_transfer *t,
+			 uint64_t end);
 
 enum hsm_writers {
 	HSM_WRITERS_UNKNOWN,

@@ -358,6 +358,23 @@ static void run(struct hsm_engine *engine, struct hsm_object *object,
 		failed(engine, object, t, conn, ret);
 }
 
+static uint64_t round_up(uint64_t value)
+{
+	return (value + HSM_GRANULE - 1) / HSM_GRANULE * HSM_GRANULE;
+}
+
+void hsm_transfer_extend(struct hsm_engine *engine, struct hsm_transfer *t,
+			 uint64_t end)
+{
+	end = round_up(end);
+	if (end > t->limit)
+		end = t->limit;
+	if (t->target >= end)
+		return;
+	t->target = end;
+	pthread_cond_broadcast(&engine->wanted);
+}
+
 /* Whether a running transfer brings the byte at `off` soon; it is told to. */
 static bool on_its_way(struct hsm_engine *engine, struct hsm_object *object,
 		       uint64_t off, uint64_t end, bool whole)
@@ -369,18 +386,10 @@ static bool on_its_way(struct hsm_engine *engine, struct hsm_object *object,
 			continue;
 		if (!whole && off >= t->target && off >= t->pos + SOON)
 			continue;
-		if (t->target < end) {
-			t->target = end < t->limit ? end : t->limit;
-			pthread_cond_broadcast(&engine->wanted);
-		}
+		hsm_transfer_extend(engine, t, end);
 		return true;
 	}
 	return false;
-}
-
-static uint64_t round_up(uint64_t value)
-{
-	return (value + HSM_GRANULE - 1) / HSM_GRANULE * HSM_GRANULE;
 }
 
 /* Plan a transfer for the first of [off, end) that nobody fetches.  */
