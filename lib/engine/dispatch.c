@@ -169,10 +169,8 @@ void hsm_dispatch(struct hsm_engine *engine, struct hsm_slot *slot, bool settled
 
 	ret = hsm_handle_get(event->fd, &handle);
 	if (!ret && !event->open && event->count > TRUNCATE_PAGE && !settled &&
-	    hsm_engine_hit(engine, &handle, event->off, event->count)) {
-		hsm_slot_answer(engine, slot, 0);
+	    hsm_engine_access(engine, &handle, slot))
 		return;
-	}
 	if (!ret)
 		ret = hsm_inspect(event->fd, engine->store_id, &facts);
 	if (!ret && facts.ours && facts.content == HSM_CONTENT_SOME &&
@@ -206,8 +204,7 @@ void hsm_dispatch(struct hsm_engine *engine, struct hsm_slot *slot, bool settled
 	}
 	verdict = hsm_decide(&facts, &request, &engine->policy);
 	if (verdict == HSM_VERDICT_FILL && !settled &&
-	    request.call != HSM_CALL_TRUNCATE &&
-	    hsm_engine_hit(engine, &handle, event->off, event->count))
-		verdict = HSM_VERDICT_ALLOW;
+	    hsm_engine_access(engine, &handle, slot))
+		return;
 	carry_out(engine, slot, &handle, &facts, verdict);
 }

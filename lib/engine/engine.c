@@ -202,30 +202,56 @@ static bool wants_ahead(struct hsm_engine *engine, struct hsm_object *object)
 	       missing <= half;
 }
 
-bool hsm_engine_hit(struct hsm_engine *engine, const struct hsm_handle *handle,
-		    uint64_t off, uint64_t count)
+/* With the lock held: wait for what `waiter` wants of `object`. */
+static struct hsm_waiter *add_waiter(struct hsm_engine *engine,
+				     struct hsm_object *object,
+				     struct hsm_waiter *waiter)
 {
-	struct hsm_object *object;
-	uint64_t end = off + count;
-	bool hit = false;
+	bool ahead = waiter->ahead;
+	struct hsm_waiter *done;
 
+	hsm_object_get(engine, object);
+	if (waiter->slot && !waiter->slot->event.open && !waiter->undecided &&
+	    !waiter->whole) {
+		object->writers = HSM_WRITERS_NONE;
+		note_read(object, waiter->off, waiter->end);
+	}
+	waiter->next = object->waiters;
+	object->waiters = waiter;
+	done = hsm_waiters_satisfied(object);
+	/* A thread looks even when one is on it: ranges go in parallel. */
+	if (object->waiters || wants_ahead(engine, object))
+		hsm_engine_queue(engine, object, ahead);
+	return done;
+}
+
+bool hsm_engine_access(struct hsm_engine *engine, const struct hsm_handle *handle,
+		       struct hsm_slot *slot)
+{
+	struct hsm_waiter *waiter = calloc(1, sizeof(*waiter));
+	struct hsm_object *object;
+	struct hsm_waiter *done = NULL;
+	bool known;
+
+	if (!waiter)
+		return false;
+	waiter->slot = slot;
+	waiter->off = slot->event.off;
+	waiter->end = slot->event.off + slot->event.count;
 	pthread_mutex_lock(&engine->lock);
 	object = hsm_object_find(engine, handle);
-	if (object && object->loaded && object->missing &&
-	    object->writers == HSM_WRITERS_NONE && !object->admitted_count &&
-	    object->size == (uint64_t)object->version.size) {
-		if (end > object->end)
-			end = object->end;
-		hit = off >= end ||
-		      hsm_object_missing(object, off, end) >= end;
-		if (hit) {
-			note_read(object, off, end);
-			if (wants_ahead(engine, object))
-				hsm_engine_queue(engine, object, true);
-		}
-	}
+	known = object && object->loaded && object->missing &&
+		object->writers == HSM_WRITERS_NONE &&
+		!object->admitted_count &&
+		object->size == (uint64_t)object->version.size;
+	if (known)
+		done = add_waiter(engine, object, waiter);
 	pthread_mutex_unlock(&engine->lock);
-	return hit;
+	if (known)
+		hsm_waiters_finish(engine, object, done);
+	else
+		free(waiter);
+	return known;
 }
 
 /*
@@ -261,7 +287,6 @@ void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handl
 {
 	struct hsm_object *object;
 	struct hsm_waiter *list;
-	bool ahead = waiter->ahead;
 	int ret;
 
 	pthread_mutex_lock(&engine->lock);
@@ -275,18 +300,7 @@ void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handl
 		free(waiter);
 		return;
 	}
-	hsm_object_get(engine, object);
-	if (waiter->slot && !waiter->slot->event.open && !waiter->undecided &&
-	    !waiter->whole) {
-		object->writers = HSM_WRITERS_NONE;
-		note_read(object, waiter->off, waiter->end);
-	}
-	waiter->next = object->waiters;
-	object->waiters = waiter;
-	list = hsm_waiters_satisfied(object);
-	/* A thread looks even when one is on it: ranges go in parallel. */
-	if (object->waiters || wants_ahead(engine, object))
-		hsm_engine_queue(engine, object, ahead);
+	list = add_waiter(engine, object, waiter);
 	pthread_mutex_unlock(&engine->lock);
 	hsm_waiters_finish(engine, object, list);
 }

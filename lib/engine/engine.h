@@ -149,11 +149,12 @@ void hsm_engine_admit(struct hsm_engine *engine, const struct hsm_handle *handle
 		      int tid);
 
 /*
- * Whether all of an access to a file that nobody writes is known to be here.
- * Moves the read-ahead.
+ * The short way for an access to a file that is known and that nobody writes:
+ * answered at once when all of it is here, else waiting for the rest.  False:
+ * the file must be looked at.
  */
-bool hsm_engine_hit(struct hsm_engine *engine, const struct hsm_handle *handle,
-		    uint64_t off, uint64_t count);
+bool hsm_engine_access(struct hsm_engine *engine, const struct hsm_handle *handle,
+		       struct hsm_slot *slot);
 
 /* The file is about to be evicted under a lease: forget what is here of it. */
 void hsm_engine_forget(struct hsm_engine *engine,

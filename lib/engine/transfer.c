@@ -15,6 +15,9 @@
 /* A stream that nobody wants more of is kept so long. */
 enum { PAUSE_S = 5 };
 
+/* A transfer of so much reserves its space before it begins. */
+#define RESERVE (UINT64_C(8) << 20)
+
 /* A read this close behind a running transfer waits for it. */
 #define SOON (UINT64_C(4) << 20)
 
@@ -115,22 +118,78 @@ static int write_chunk(struct hsm_engine *engine, struct hsm_object *object,
 	return ret;
 }
 
-/* An answer told more of the version than the listing did: record it. */
-static void record_version(struct hsm_engine *engine, struct hsm_object *object,
-			   const struct hsm_version *now)
+/*
+ * Reserve the space of all that is missing of [off, end), with the write lock
+ * held: no one fills meanwhile.
+ */
+static int reserve(struct hsm_engine *engine, struct hsm_object *object,
+		   uint64_t off, uint64_t end)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&engine->lock);
+	object->writing = true;
+	while (!ret && (off = hsm_object_missing(object, off, end)) < end) {
+		uint64_t stop = hsm_object_present(object, off, end);
+
+		pthread_mutex_unlock(&engine->lock);
+		ret = hsm_fill_reserve(engine->watch.root, &object->handle,
+				       &object->mtime, off, stop - off);
+		pthread_mutex_lock(&engine->lock);
+		off = stop;
+	}
+	object->writing = false;
+	pthread_mutex_unlock(&engine->lock);
+	return ret;
+}
+
+/* Before much is fetched: is there room for it?  Better no than half of it. */
+static int make_room(struct hsm_engine *engine, struct hsm_object *object,
+		     uint64_t off, uint64_t end)
+{
+	int ret;
+
+	if (end - off < RESERVE)
+		return 0;
+	pthread_mutex_lock(&object->write_lock);
+	ret = hsm_changes_settle(engine, object, false);
+	if (!ret)
+		ret = reserve(engine, object, off, end);
+	pthread_mutex_unlock(&object->write_lock);
+	return ret;
+}
+
+/*
+ * An answer told more of the version than the listing did: record it, before
+ * the first bytes.  -ESTALE: another transfer was told another one.
+ */
+static int record_version(struct hsm_engine *engine, struct hsm_object *object,
+			  const struct hsm_version *now)
 {
 	HSM_CLOSE int fd = hsm_handle_open(engine->watch.root, &object->handle,
 					   O_RDONLY | O_NONBLOCK | O_NOATIME);
 	struct hsm_mark mark;
 	unsigned int flags;
+	bool same, first;
+	int ret;
 
-	if (fd < 0 || hsm_mark_read(fd, &mark, &flags) < 0)
-		return;
-	strcpy(mark.version.etag, now->etag);
-	hsm_mark_write(fd, &mark);
 	pthread_mutex_lock(&engine->lock);
-	strcpy(object->version.etag, now->etag);
+	first = !object->version.etag[0];
+	if (first)
+		strcpy(object->version.etag, now->etag);
+	same = !strcmp(object->version.etag, now->etag);
 	pthread_mutex_unlock(&engine->lock);
+	if (!same)
+		return -ESTALE;
+	if (!first)
+		return 0;
+	if (fd < 0)
+		return fd;
+	ret = hsm_mark_read(fd, &mark, &flags);
+	if (ret < 0)
+		return ret;
+	strcpy(mark.version.etag, now->etag);
+	return hsm_mark_write(fd, &mark);
 }
 
 static void set_flag(struct hsm_engine *engine, struct hsm_object *object,
@@ -290,12 +349,14 @@ static int transfer(struct hsm_engine *engine, struct hsm_object *object,
 	int ret;
 
 	pthread_mutex_unlock(&engine->lock);
+	ret = make_room(engine, object, t->pos, t->target);
 	/* To the very end is asked for without a range where there is none. */
-	ret = hsm_stream_open(conn, object->origin, &want, off,
-			      rest && !off ? 0 : t->limit - off, &stream, &now,
-			      &start);
+	if (!ret)
+		ret = hsm_stream_open(conn, object->origin, &want, off,
+				      rest && !off ? 0 : t->limit - off,
+				      &stream, &now, &start);
 	if (!ret && (off || !rest) && !want.etag[0] && now.etag[0])
-		record_version(engine, object, &now);
+		ret = record_version(engine, object, &now);
 	pthread_mutex_lock(&engine->lock);
 	atomic_fetch_add(&engine->shared->count.requests, 1);
 	if (!ret) {
@@ -498,14 +559,7 @@ static void serve_locked(struct hsm_engine *engine, struct hsm_object *object,
 			decide_again(engine, object, w);
 			continue;
 		}
-		pthread_mutex_lock(&engine->lock);
-		object->writing = true;
-		pthread_mutex_unlock(&engine->lock);
-		w->error = hsm_fill_reserve(engine->watch.root, &object->handle,
-					    object->size, &object->mtime);
-		pthread_mutex_lock(&engine->lock);
-		object->writing = false;
-		pthread_mutex_unlock(&engine->lock);
+		w->error = reserve(engine, object, 0, object->end);
 		if (w->error)
 			report(engine, object, NULL, w->error);
 		hsm_waiters_finish(engine, object, w);

@@ -21,6 +21,8 @@
 /* Descriptors for everything but waiting events. */
 enum { OTHER_FDS = 256, SMALLEST_EVENT = sizeof(uint64_t) * 3 };
 
+enum { EVENTS_IN_A_ROW = 64 };
+
 struct worker {
 	struct hsm_service *service;
 	struct hsm_engine engine;
@@ -102,7 +104,7 @@ static void take_over(struct worker *worker)
  * Read some events into shared memory, put each into its slot, then start with
  * them: what is half done when this process dies is found again.
  */
-static void read_events(struct worker *worker)
+static bool read_events(struct worker *worker)
 {
 	struct hsm_shared *shared = worker->service->shared;
 	struct hsm_slot *slots[HSM_EVENT_BUFFER / SMALLEST_EVENT];
@@ -114,7 +116,7 @@ static void read_events(struct worker *worker)
 	/* Each event brings a descriptor: one too many would be refused. */
 	if (waiting >= worker->event_fds) {
 		poll(NULL, 0, 2);
-		return;
+		return false;
 	}
 	if (size / SMALLEST_EVENT > worker->event_fds - waiting)
 		size = (worker->event_fds - waiting) * SMALLEST_EVENT;
@@ -122,7 +124,7 @@ static void read_events(struct worker *worker)
 		size = 64;
 	len = read(worker->service->watch.content, shared->buffer, size);
 	if (len <= 0)
-		return;
+		return false;
 	while (hsm_event_next(shared->buffer, (size_t)len, &pos, &event) == 1) {
 		/* Refused by the kernel already, for want of a descriptor. */
 		if (event.fd < 0) {
@@ -136,6 +138,7 @@ static void read_events(struct worker *worker)
 	memset(shared->buffer, 0, (size_t)len);
 	for (i = 0; i < count; i++)
 		hsm_dispatch(&worker->engine, slots[i], false);
+	return true;
 }
 
 static void serve(struct worker *worker)
@@ -148,13 +151,16 @@ static void serve(struct worker *worker)
 	};
 
 	while (!atomic_load(&service->shared->stopping)) {
+		unsigned int n;
+
 		atomic_fetch_add(&service->shared->heartbeat, 1);
 		if (poll(ready, 3, 500) < 0)
 			continue;
 		if (ready[1].revents)
 			hsm_changes_drain(&worker->engine, NULL);
-		if (ready[0].revents)
-			read_events(worker);
+		/* Without asking whether there are more; but not for ever. */
+		for (n = 0; n < EVENTS_IN_A_ROW && read_events(worker); n++)
+			;
 	}
 }
 

@@ -65,16 +65,19 @@ int hsm_fill_write(int root, const struct hsm_handle *handle, uint64_t size,
 	return ret ? ret : after;
 }
 
-int hsm_fill_reserve(int root, const struct hsm_handle *handle, uint64_t size,
-		     const struct timespec *mtime)
+int hsm_fill_reserve(int root, const struct hsm_handle *handle,
+		     const struct timespec *mtime, uint64_t off, uint64_t len)
 {
 	HSM_CLOSE int fd = open_for_writing(root, handle);
 	int ret = 0, after;
 
 	if (fd < 0)
 		return fd;
-	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) < 0)
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) < 0) {
 		ret = -errno;
+		fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
+			  (off_t)off, (off_t)len);
+	}
 	after = hsm_mtime_set(fd, mtime);
 	return ret ? ret : after;
 }

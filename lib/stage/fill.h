@@ -23,8 +23,12 @@ int hsm_fill_write(int root, const struct hsm_handle *handle, uint64_t size,
 		   const struct timespec *mtime, const void *buf, size_t len,
 		   uint64_t off);
 
-/* Reserve the space of [0, size) without content; mtime stays.  -ENOSPC. */
-int hsm_fill_reserve(int root, const struct hsm_handle *handle, uint64_t size,
-		     const struct timespec *mtime);
+/*
+ * Reserve the space of [off, off + len), of which nothing is here; mtime stays.
+ * -ENOSPC, -EDQUOT: and then none of it is reserved (fallocate() alone would
+ * keep what it got, and leave no space for anyone).
+ */
+int hsm_fill_reserve(int root, const struct hsm_handle *handle,
+		     const struct timespec *mtime, uint64_t off, uint64_t len);
 
 #endif

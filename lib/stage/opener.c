@@ -14,6 +14,9 @@
 
 #include "base/cleanup.h"
 
+/* A program that sets up devices has few; a look at thousands costs others. */
+enum { DESCRIPTORS = 256 };
+
 /* Read the small file /proc/TID/NAME; its length, or -1. */
 static ssize_t read_proc(int tid, const char *name, char *buf, size_t size)
 {
@@ -145,11 +148,12 @@ bool hsm_opener_has_device(int tid)
 {
 	HSM_CLOSEDIR DIR *dir = NULL;
 	struct dirent *entry;
+	unsigned int looked = 0;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", tid);
 	dir = tid > 0 ? opendir(path) : NULL;
-	while (dir && (entry = readdir(dir))) {
+	while (dir && (entry = readdir(dir)) && looked++ < DESCRIPTORS) {
 		struct stat st;
 
 		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0)
