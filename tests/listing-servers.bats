@@ -9,7 +9,7 @@ load lib/helpers
 missing_on() { # SERVER: a regular expression
 	case $1 in
 	nginx*) echo '\./\..*' ;;
-	lighttpd) echo '\./\..*\|\./newline.*\|\./tab.*' ;;
+	lighttpd) echo '\./\..*\|\./newline[^/]*\|\./tab[^/]*' ;;
 	python) echo '\./latin1-.*' ;;
 	esac
 }
