@@ -3,11 +3,13 @@
  * Eviction, in the process of the command.
  *
  * The lease keeps everybody out: it is granted only while nobody has the file
- * open or mapped, and new opens wait for it.  The mark "evicting" is written
- * under a first lease; the hole is punched under a second one, if the mark is
- * still there.  An open in between takes the mark away, so that no reader who
- * passed its open check can read after the punch.  A killed evictor leaves at
- * most the mark, which means nothing by itself.
+ * open or mapped, and new opens wait for it; but the kernel asks fanotify about
+ * an open before it makes it wait (do_dentry_open(), measured on 6.18).  So the
+ * mark "evicting" is written under a first lease; then every open raises its
+ * event again, which takes the mark away; and the hole is punched under a second
+ * lease, if the mark is still there.  Whoever passed the open check before
+ * counts as having the file open, and the second lease is refused.  A killed
+ * evictor leaves at most the mark, which means nothing by itself.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -65,13 +67,38 @@ static int check(struct hsm_file *file, struct hsm_facts *facts)
 	return 0;
 }
 
-/* The server notes what was changed until now, and forgets what is here. */
+/*
+ * With the lease of `fd`: the server notes what was changed until now, and
+ * forgets what is here.  It cannot open the file meanwhile: that this one was
+ * changed is for us to write down.
+ */
 static int tell_server(struct hsm_file *file)
 {
 	struct hsm_control_request request = { 0 };
 	struct hsm_control_reply reply;
+	struct hsm_facts facts;
 	int ret = hsm_tree_call(file->tree, HSM_CONTROL_EVICTING, file->fd,
 				&request, &reply, ANSWER_MS);
+
+	if (ret == -ENOTCONN)
+		return 0;
+	if (!ret && reply.changed)
+		ret = hsm_inspect(file->fd, file->tree->id, &facts);
+	if (!ret && reply.changed && facts.ours && !hsm_facts_untouched(&facts))
+		ret = hsm_mark_set(file->fd, HSM_FLAG_DIRTY);
+	return ret;
+}
+
+/*
+ * From here on every open of the file asks the server, which takes the mark
+ * away: nobody gets past it because the file was complete and quiet before.
+ */
+static int rearm(struct hsm_file *file, const struct hsm_handle *handle)
+{
+	struct hsm_control_request request = { .handle = *handle };
+	struct hsm_control_reply reply;
+	int ret = hsm_tree_call(file->tree, HSM_CONTROL_REARM, -1, &request,
+				&reply, ANSWER_MS);
 
 	return ret == -ENOTCONN ? 0 : ret;
 }
@@ -91,13 +118,11 @@ static int announce(struct hsm_file *file, struct hsm_facts *facts, bool dry_run
 	return ret;
 }
 
-static int punch(struct hsm_file *file, int fd, const struct timespec *mtime)
+static int punch(int fd, const struct timespec *mtime)
 {
-	int ret = tell_server(file), after;
-
 	/* Holes are no longer content; then they may come. */
-	if (!ret)
-		ret = hsm_mark_clear(fd, HSM_FLAG_WHOLE);
+	int ret = hsm_mark_clear(fd, HSM_FLAG_WHOLE), after;
+
 	if (!ret)
 		ret = hsm_extent_punch(fd);
 	/* A watcher of another tree could not open the file under our lease. */
@@ -118,6 +143,8 @@ static int carry_out(struct hsm_file *file, uint64_t *freed)
 	/* Our own first descriptor would be "in use", too. */
 	close(hsm_steal_fd(&file->fd));
 	if (!ret)
+		ret = rearm(file, &handle);
+	if (!ret)
 		ret = fd = hsm_handle_open(file->tree->root, &handle,
 					   O_RDWR | O_NONBLOCK | O_NOATIME);
 	if (ret >= 0)
@@ -128,13 +155,14 @@ static int carry_out(struct hsm_file *file, uint64_t *freed)
 		return ret == -EAGAIN ? -EBUSY : ret;
 	}
 	file->fd = fd;
-	ret = check(file, &facts);
+	ret = tell_server(file);
+	if (!ret)
+		ret = check(file, &facts);
 	if (!ret && !(facts.flags & HSM_FLAG_EVICT))
 		ret = -EBUSY;
 	if (!ret)
-		ret = punch(file, fd, &facts.st.st_mtim);
-	if (facts.flags & HSM_FLAG_EVICT)
-		hsm_mark_clear(fd, HSM_FLAG_EVICT);
+		ret = punch(fd, &facts.st.st_mtim);
+	hsm_mark_clear(fd, HSM_FLAG_EVICT);
 	if (!ret && fstat(fd, &st) == 0 && st.st_blocks < facts.st.st_blocks)
 		*freed = (uint64_t)(facts.st.st_blocks - st.st_blocks) * 512;
 	hsm_lease_release(fd);

@@ -7,38 +7,59 @@
 #include "base/cleanup.h"
 #include "engine/engine.h"
 
-/*
- * A placeholder that got its size from us (ftruncate() is reported without a
- * mount) looks as recorded, or is about to; what a user modified was complete
- * or sealed before, or has another size or mtime now.
- */
-static bool by_us(const struct hsm_facts *facts)
-{
-	struct timespec mtime = hsm_mark_mtime(&facts->mark);
-
-	if (facts->flags & HSM_FLAG_EVICT || !facts->st.st_nlink)
-		return true;
-	return !(facts->flags & HSM_FLAG_WHOLE) &&
-	       facts->content != HSM_CONTENT_ALL && !hsm_facts_resized(facts) &&
-	       facts->st.st_mtim.tv_sec == mtime.tv_sec &&
-	       facts->st.st_mtim.tv_nsec == mtime.tv_nsec;
-}
-
-static void note_change(struct hsm_engine *engine,
-			const struct hsm_handle *handle)
+/* -EAGAIN: under a lease, look again later. */
+static int note_change(struct hsm_engine *engine,
+		       const struct hsm_handle *handle)
 {
 	HSM_CLOSE int fd = hsm_handle_open(engine->watch.root, handle,
 					   O_RDONLY | O_NONBLOCK | O_NOATIME);
 	struct hsm_facts facts;
 
-	if (fd < 0 || hsm_inspect(fd, engine->store_id, &facts) < 0 ||
-	    facts.unreadable)
-		return;
-	if (facts.ours && !(facts.flags & HSM_FLAG_DIRTY)) {
-		if (by_us(&facts) || hsm_mark_set(fd, HSM_FLAG_DIRTY) < 0)
-			return;
-	}
+	if (fd < 0)
+		return fd;
+	if (hsm_inspect(fd, engine->store_id, &facts) < 0 || facts.unreadable)
+		return 0;
+	if (facts.ours && !(facts.flags & HSM_FLAG_DIRTY) &&
+	    (hsm_facts_untouched(&facts) ||
+	     hsm_mark_set(fd, HSM_FLAG_DIRTY) < 0))
+		return 0;
 	hsm_watch_changes_quiet(&engine->watch, fd);
+	return 0;
+}
+
+static bool deferred(const struct hsm_engine *engine,
+		     const struct hsm_handle *handle)
+{
+	unsigned int i;
+
+	for (i = 0; i < engine->deferred_count; i++)
+		if (hsm_handle_equal(&engine->deferred[i], handle))
+			return true;
+	return false;
+}
+
+static void note_deferred(struct hsm_engine *engine)
+{
+	unsigned int i = 0;
+
+	while (i < engine->deferred_count)
+		if (note_change(engine, &engine->deferred[i]) == -EAGAIN)
+			i++;
+		else
+			engine->deferred[i] =
+				engine->deferred[--engine->deferred_count];
+}
+
+static void note_or_defer(struct hsm_engine *engine,
+			  const struct hsm_handle *handle)
+{
+	if (note_change(engine, handle) != -EAGAIN || deferred(engine, handle))
+		return;
+	if (engine->deferred_count < HSM_DEFERRED)
+		engine->deferred[engine->deferred_count++] = *handle;
+	else
+		hsm_log(engine->log, HSM_LOG_WARNING,
+			"too many changed files are under a lease");
 }
 
 int hsm_changes_drain(struct hsm_engine *engine, const struct hsm_handle *handle)
@@ -49,9 +70,12 @@ int hsm_changes_drain(struct hsm_engine *engine, const struct hsm_handle *handle
 	if (engine->watch.changes < 0)
 		return 0;
 	pthread_mutex_lock(&engine->changes_lock);
+	if (handle)
+		found = deferred(engine, handle);
+	note_deferred(engine);
 	while (hsm_watch_changes_next(&engine->watch, &engine->changes,
 				      &changed) == 1) {
-		note_change(engine, &changed);
+		note_or_defer(engine, &changed);
 		if (handle && hsm_handle_equal(handle, &changed))
 			found = 1;
 	}

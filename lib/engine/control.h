@@ -19,8 +19,9 @@ struct hsm_engine;
 enum hsm_control_op {
 	HSM_CONTROL_HELLO = 1, /* reply carries the private mount's root */
 	HSM_CONTROL_HYDRATE,   /* handle, off, len; the reply comes when done */
-	HSM_CONTROL_EVICTING,  /* handle, under a lease: changes are noted, and
-				* what is here is forgotten */
+	HSM_CONTROL_EVICTING,  /* handle, under a lease: what is here is
+				* forgotten; `changed`: it was, and is to be
+				* marked so by whoever has the lease */
 	HSM_CONTROL_REARM,     /* handle: its marks changed, raise events again */
 	HSM_CONTROL_REFRESH,   /* handle, path: its origin */
 	HSM_CONTROL_LIST,      /* path: a remote directory */

@@ -88,7 +88,7 @@ static void answer(const struct hsm_control_server *server,
 						   request->off, request->len);
 		break;
 	case HSM_CONTROL_EVICTING:
-		hsm_changes_drain(engine, NULL);
+		reply->changed = hsm_changes_drain(engine, &request->handle);
 		hsm_engine_forget(engine, &request->handle);
 		break;
 	case HSM_CONTROL_REARM:

@@ -68,12 +68,12 @@ static void answer_slots(const struct hsm_service *service)
 	for (i = 0; i < HSM_SLOTS; i++) {
 		struct hsm_slot *slot = &shared->slots[i];
 
-		if (!atomic_load(&slot->used))
+		if (atomic_load(&slot->used) != HSM_SLOT_USED)
 			continue;
 		hsm_respond(service->watch.content, slot->event.fd,
 			    verdict(service, slot->event.fd));
 		close(slot->event.fd);
-		atomic_store(&slot->used, 0);
+		atomic_store(&slot->used, HSM_SLOT_FREE);
 	}
 }
 

@@ -27,6 +27,7 @@
 enum {
 	HSM_BUCKETS = 1024,
 	HSM_IDLE_OBJECTS = 512, /* partial files that are remembered */
+	HSM_DEFERRED = 64,
 };
 
 struct hsm_engine;
@@ -127,6 +128,9 @@ struct hsm_engine {
 	struct hsm_conn **conns;
 	pthread_mutex_t changes_lock;
 	struct hsm_watch_changes changes;
+	/* changed files that were under somebody's lease just then */
+	struct hsm_handle deferred[HSM_DEFERRED];
+	unsigned int deferred_count;
 };
 
 /* Start the threads.  `engine` was zeroed and has its upper half filled in. */
@@ -197,7 +201,8 @@ void hsm_object_filled(struct hsm_object *object, uint64_t off, uint64_t len);
 
 /*
  * Read what was changed and mark it dirty.  1 when the file of `handle` (may be
- * NULL) was among it.  Called without the lock.
+ * NULL) was among it; when the caller has a lease on it, marking it is left to
+ * the caller.  Called without the lock.
  */
 int hsm_changes_drain(struct hsm_engine *engine, const struct hsm_handle *handle);
 

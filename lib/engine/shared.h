@@ -13,15 +13,22 @@
 #include "stage/event.h"
 
 /* Each waiting event also holds a descriptor; the limit is usually lower. */
-enum { HSM_SLOTS = 65536, HSM_EVENT_BUFFER = 16384 };
+enum { HSM_SLOTS = 65536, HSM_EVENT_BUFFER = 4096 };
+
+/*
+ * Threads that read events: one of them may wait for somebody's lease to end,
+ * the others go on.
+ */
+enum { HSM_READERS = 4 };
 
 /* A worker that dies so often on one event answers it EIO. */
 enum { HSM_SLOT_TRIES = 3 };
 
+enum hsm_slot_use { HSM_SLOT_FREE, HSM_SLOT_TAKEN, HSM_SLOT_USED };
+
 struct hsm_slot {
-	atomic_uint used;      /* 0 free; set last when filled in */
+	atomic_uint used;      /* enum hsm_slot_use; set last when filled in */
 	atomic_uint tries;     /* how often a worker began with it */
-	atomic_bool running;   /* a worker is at it */
 	struct hsm_event event;
 };
 
@@ -37,12 +44,11 @@ struct hsm_shared {
 	atomic_bool stopping;
 	struct hsm_counters count;
 	/*
-	 * The bytes of one read() of the content group; `len` is cleared when
-	 * all of them are in slots.  read() fills the (zeroed) buffer before
+	 * The bytes of one read() of the content group for each thread; zeros
+	 * again when all of them are in slots.  read() fills the buffer before
 	 * anyone could note its length, so a new worker parses what is there.
 	 */
-	atomic_uint buffer_busy;
-	_Alignas(8) char buffer[HSM_EVENT_BUFFER];
+	_Alignas(8) char buffers[HSM_READERS][HSM_EVENT_BUFFER];
 	atomic_uint next;       /* where to look for a free slot */
 	struct hsm_slot slots[HSM_SLOTS];
 };

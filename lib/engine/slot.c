@@ -13,14 +13,15 @@ struct hsm_slot *hsm_slot_take(struct hsm_shared *shared,
 	for (i = 0; i < HSM_SLOTS; i++) {
 		unsigned int n = atomic_fetch_add(&shared->next, 1) % HSM_SLOTS;
 		struct hsm_slot *slot = &shared->slots[n];
+		unsigned int expected = HSM_SLOT_FREE;
 
-		if (atomic_load(&slot->used))
+		if (!atomic_compare_exchange_strong(&slot->used, &expected,
+						    HSM_SLOT_TAKEN))
 			continue;
 		slot->event = *event;
 		atomic_store(&slot->tries, 0);
-		atomic_store(&slot->running, false);
 		/* Last: from here on a takeover finds the event here. */
-		atomic_store(&slot->used, 1);
+		atomic_store(&slot->used, HSM_SLOT_USED);
 		atomic_fetch_add(&shared->count.waiting, 1);
 		return slot;
 	}
@@ -38,7 +39,7 @@ void hsm_slot_answer(struct hsm_engine *engine, struct hsm_slot *slot, int error
 	if (ret < 0 && ret != -ENOENT)
 		hsm_log(engine->log, HSM_LOG_ERROR,
 			"answer to a reader was refused: errno %d", -ret);
-	atomic_store(&slot->used, 0);
+	atomic_store(&slot->used, HSM_SLOT_FREE);
 	atomic_fetch_sub(&engine->shared->count.waiting, 1);
 	/*
 	 * The fd last: while it is open its number cannot come back with a new

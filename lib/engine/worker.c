@@ -21,8 +21,6 @@
 /* Descriptors for everything but waiting events. */
 enum { OTHER_FDS = 256, SMALLEST_EVENT = sizeof(uint64_t) * 3 };
 
-enum { EVENTS_IN_A_ROW = 64 };
-
 struct worker {
 	struct hsm_service *service;
 	struct hsm_engine engine;
@@ -30,12 +28,17 @@ struct worker {
 	unsigned long event_fds; /* so many events may wait at a time */
 };
 
+struct reader {
+	struct worker *worker;
+	char *buffer;
+};
+
 static bool in_slot(const struct hsm_shared *shared, int fd)
 {
 	unsigned int i;
 
 	for (i = 0; i < HSM_SLOTS; i++)
-		if (atomic_load(&shared->slots[i].used) &&
+		if (atomic_load(&shared->slots[i].used) == HSM_SLOT_USED &&
 		    shared->slots[i].event.fd == fd)
 			return true;
 	return false;
@@ -45,16 +48,25 @@ static bool in_slot(const struct hsm_shared *shared, int fd)
  * Events that a killed worker had read and not yet put away.  The buffer was
  * all zeros before the read, and is so again once everything is in slots.
  */
-static void recover_buffer(struct hsm_shared *shared)
+static void recover_buffers(struct hsm_shared *shared)
 {
-	struct hsm_event event;
-	size_t pos = 0;
+	unsigned int i;
 
-	while (hsm_event_next(shared->buffer, sizeof(shared->buffer), &pos,
-			      &event) == 1)
-		if (event.fd >= 0 && !in_slot(shared, event.fd))
-			hsm_slot_take(shared, &event);
-	memset(shared->buffer, 0, sizeof(shared->buffer));
+	/* A slot that was taken and not filled in: its event is in a buffer. */
+	for (i = 0; i < HSM_SLOTS; i++)
+		if (atomic_load(&shared->slots[i].used) == HSM_SLOT_TAKEN)
+			atomic_store(&shared->slots[i].used, HSM_SLOT_FREE);
+	for (i = 0; i < HSM_READERS; i++) {
+		char *buffer = shared->buffers[i];
+		struct hsm_event event;
+		size_t pos = 0;
+
+		while (hsm_event_next(buffer, HSM_EVENT_BUFFER, &pos,
+				      &event) == 1)
+			if (event.fd >= 0 && !in_slot(shared, event.fd))
+				hsm_slot_take(shared, &event);
+		memset(buffer, 0, HSM_EVENT_BUFFER);
+	}
 }
 
 /* Close what a killed worker had open: the table is shared, it outlived it. */
@@ -82,7 +94,7 @@ static void take_over(struct worker *worker)
 	for (i = 0; i < HSM_SLOTS; i++) {
 		struct hsm_slot *slot = &shared->slots[i];
 
-		if (!atomic_load(&slot->used))
+		if (atomic_load(&slot->used) != HSM_SLOT_USED)
 			continue;
 		if (atomic_fetch_add(&slot->tries, 1) >= HSM_SLOT_TRIES) {
 			struct hsm_facts facts;
@@ -104,12 +116,12 @@ static void take_over(struct worker *worker)
  * Read some events into shared memory, put each into its slot, then start with
  * them: what is half done when this process dies is found again.
  */
-static bool read_events(struct worker *worker)
+static bool read_events(struct worker *worker, char *buffer)
 {
 	struct hsm_shared *shared = worker->service->shared;
 	struct hsm_slot *slots[HSM_EVENT_BUFFER / SMALLEST_EVENT];
 	unsigned long long waiting = atomic_load(&shared->count.waiting);
-	size_t count = 0, pos = 0, size = sizeof(shared->buffer), i;
+	size_t count = 0, pos = 0, size = HSM_EVENT_BUFFER, i;
 	struct hsm_event event;
 	ssize_t len;
 
@@ -122,10 +134,10 @@ static bool read_events(struct worker *worker)
 		size = (worker->event_fds - waiting) * SMALLEST_EVENT;
 	if (size < 64)
 		size = 64;
-	len = read(worker->service->watch.content, shared->buffer, size);
+	len = read(worker->service->watch.content, buffer, size);
 	if (len <= 0)
 		return false;
-	while (hsm_event_next(shared->buffer, (size_t)len, &pos, &event) == 1) {
+	while (hsm_event_next(buffer, (size_t)len, &pos, &event) == 1) {
 		/* Refused by the kernel already, for want of a descriptor. */
 		if (event.fd < 0) {
 			atomic_fetch_add(&shared->count.errors, 1);
@@ -135,32 +147,60 @@ static bool read_events(struct worker *worker)
 		}
 		slots[count++] = hsm_slot_take(shared, &event);
 	}
-	memset(shared->buffer, 0, (size_t)len);
+	memset(buffer, 0, (size_t)len);
 	for (i = 0; i < count; i++)
 		hsm_dispatch(&worker->engine, slots[i], false);
 	return true;
 }
 
+static void *read_content(void *arg)
+{
+	struct reader reader = *(struct reader *)arg;
+	struct hsm_service *service = reader.worker->service;
+	struct pollfd ready = { .fd = service->watch.content, .events = POLLIN };
+
+	free(arg);
+	while (!atomic_load(&service->shared->stopping)) {
+		/* Without asking first whether there are more. */
+		while (read_events(reader.worker, reader.buffer))
+			;
+		poll(&ready, 1, 500);
+	}
+	return NULL;
+}
+
+static int start_readers(struct worker *worker)
+{
+	unsigned int i;
+
+	for (i = 0; i < HSM_READERS; i++) {
+		struct reader *reader = malloc(sizeof(*reader));
+		pthread_t thread;
+
+		if (!reader)
+			return -ENOMEM;
+		*reader = (struct reader){
+			worker, worker->service->shared->buffers[i],
+		};
+		if (pthread_create(&thread, NULL, read_content, reader))
+			return -EAGAIN;
+		pthread_detach(thread);
+	}
+	return 0;
+}
+
 static void serve(struct worker *worker)
 {
 	struct hsm_service *service = worker->service;
-	struct pollfd ready[3] = {
-		{ .fd = service->watch.content, .events = POLLIN },
+	struct pollfd ready[2] = {
 		{ .fd = service->watch.changes, .events = POLLIN },
 		{ .fd = service->wake, .events = POLLIN },
 	};
 
 	while (!atomic_load(&service->shared->stopping)) {
-		unsigned int n;
-
 		atomic_fetch_add(&service->shared->heartbeat, 1);
-		if (poll(ready, 3, 500) < 0)
-			continue;
-		if (ready[1].revents)
+		if (poll(ready, 2, 500) > 0 && ready[0].revents)
 			hsm_changes_drain(&worker->engine, NULL);
-		/* Without asking whether there are more; but not for ever. */
-		for (n = 0; n < EVENTS_IN_A_ROW && read_events(worker); n++)
-			;
 	}
 }
 
@@ -246,6 +286,8 @@ static void *work(void *arg)
 		_exit(1);
 	}
 	take_over(worker);
+	if (start_readers(worker) < 0)
+		_exit(1);
 	serve(worker);
 	hsm_ahead_stop(&worker->engine);
 	hsm_engine_stop(&worker->engine);
@@ -264,7 +306,7 @@ void hsm_worker_main(struct hsm_service *service)
 	/* A lease of ours that somebody breaks: the next test sees it. */
 	signal(SIGIO, SIG_IGN);
 	close_leftovers(service);
-	recover_buffer(service->shared);
+	recover_buffers(service->shared);
 	if (!worker)
 		_exit(1);
 	worker->service = service;

@@ -9,9 +9,12 @@
 #include "local/mount.h"
 
 /*
- * Event fds are opened O_RDONLY: they work on a read-only mount, are no writers
- * that would spoil the lease test, and O_NONBLOCK keeps read() of the group
- * from waiting for somebody's lease.
+ * Event fds are opened O_RDONLY: they work on a read-only mount and are no
+ * writers that would spoil the lease test.  Not O_NONBLOCK: an event for a file
+ * that somebody has a lease on (an eviction) would be denied by the kernel at
+ * once, with EPERM.  As it is, read() of the group waits for the lease to end
+ * (do_dentry_open() asks fanotify before it breaks leases: measured on 6.18),
+ * so more than one thread must read.
  */
 static int open_content(void)
 {
@@ -19,7 +22,7 @@ static int open_content(void)
 			       FAN_NONBLOCK | FAN_UNLIMITED_QUEUE |
 			       FAN_UNLIMITED_MARKS | FAN_REPORT_FD_ERROR |
 			       FAN_REPORT_TID,
-			       O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK);
+			       O_RDONLY | O_LARGEFILE | O_CLOEXEC);
 
 	/* Before 6.14 a flag or the mask below is EINVAL. */
 	return fd < 0 ? (errno == EINVAL ? -EOPNOTSUPP : -errno) : fd;

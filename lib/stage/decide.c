@@ -59,6 +59,9 @@ enum hsm_verdict hsm_decide(const struct hsm_facts *facts,
 		return HSM_VERDICT_QUIET;
 	if (request->event->open)
 		return decide_open(facts, request, policy);
+	/* A read of nothing, as `cmp -n` ends with, is not "to the end". */
+	if (!request->event->count && request->call == HSM_CALL_READ)
+		return HSM_VERDICT_ALLOW;
 	if (request->writer || !request->event->count ||
 	    request->call == HSM_CALL_TRUNCATE || hsm_facts_resized(facts))
 		return HSM_VERDICT_SEAL;

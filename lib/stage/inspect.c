@@ -18,16 +18,30 @@ bool hsm_facts_resized(const struct hsm_facts *facts)
 	return facts->st.st_size != facts->mark.version.size;
 }
 
-bool hsm_facts_dirty(const struct hsm_facts *facts)
+static bool has_mtime(const struct hsm_facts *facts)
 {
 	struct timespec mtime = hsm_mark_mtime(&facts->mark);
+
+	return facts->st.st_mtim.tv_sec == mtime.tv_sec &&
+	       facts->st.st_mtim.tv_nsec == mtime.tv_nsec;
+}
+
+bool hsm_facts_untouched(const struct hsm_facts *facts)
+{
+	if (facts->flags & HSM_FLAG_EVICT || !facts->st.st_nlink)
+		return true;
+	return !(facts->flags & HSM_FLAG_WHOLE) &&
+	       facts->content != HSM_CONTENT_ALL && !hsm_facts_resized(facts) &&
+	       has_mtime(facts);
+}
+
+bool hsm_facts_dirty(const struct hsm_facts *facts)
+{
 	bool complete = facts->flags & HSM_FLAG_WHOLE ||
 			facts->content == HSM_CONTENT_ALL;
 
 	return facts->flags & HSM_FLAG_DIRTY || hsm_facts_resized(facts) ||
-	       (complete && facts->mark.version.size &&
-		(facts->st.st_mtim.tv_sec != mtime.tv_sec ||
-		 facts->st.st_mtim.tv_nsec != mtime.tv_nsec));
+	       (complete && facts->mark.version.size && !has_mtime(facts));
 }
 
 static int look_at_content(int fd, struct hsm_facts *facts)

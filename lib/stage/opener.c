@@ -86,6 +86,12 @@ enum hsm_call hsm_opener_call(int tid, int *flags)
 		return HSM_CALL_OPEN;
 	case SYS_truncate:
 		return HSM_CALL_TRUNCATE;
+	case SYS_read:
+	case SYS_readv:
+	case SYS_pread64:
+	case SYS_preadv:
+	case SYS_preadv2:
+		return HSM_CALL_READ;
 	case SYS_io_uring_enter:
 		return HSM_CALL_UNKNOWN;
 	}

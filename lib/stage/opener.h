@@ -13,6 +13,7 @@ enum hsm_call {
 	HSM_CALL_UNKNOWN,  /* not readable, io_uring, another ABI, ... */
 	HSM_CALL_OPEN,     /* an open; flags known */
 	HSM_CALL_TRUNCATE, /* truncate(2), by path */
+	HSM_CALL_READ,     /* one of read(2)'s family */
 	HSM_CALL_OTHER,
 };
 
