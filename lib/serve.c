@@ -415,6 +415,7 @@ static int run(struct hsm_service *service, struct hsm_failure *failure)
 	service->shared->started = (unsigned long long)time(NULL);
 	ret = hsm_guard_run(service);
 	hsm_control_unlink(service->store.id);
+	atomic_store(&service->shared->finished, true);
 	if (ret < 0) {
 		hsm_mount_detach(service->options->dir);
 		hsm_deny_rest(service);
@@ -515,13 +516,28 @@ int hsm_serve(const struct hsm_serve_options *given, struct hsm_failure *failure
 
 /* -------------------------------------------------------------------- stop -- */
 
-/* Ask the process of the socket `fd` to end, and wait until it has. */
+/* The guard: as the worker knows it, or else as it made the socket. */
+static int find_guard(int fd, pid_t *pid)
+{
+	const struct hsm_control_request request = {
+		.version = HSM_CONTROL_VERSION, .op = HSM_CONTROL_STATUS,
+	};
+	struct hsm_control_reply reply;
+
+	if (hsm_control_call(fd, &request, &reply, NULL, 5000) == 0) {
+		*pid = reply.status.guard;
+		return 0;
+	}
+	return hsm_control_peer(fd, pid);
+}
+
+/* Ask the server at the socket `fd` to end, and wait until it has. */
 static int end_process(int fd)
 {
 	HSM_CLOSE int process = -1;
 	struct pollfd ready = { .events = POLLIN };
 	pid_t pid;
-	int ret = hsm_control_peer(fd, &pid);
+	int ret = find_guard(fd, &pid);
 
 	if (ret < 0)
 		return ret;

@@ -3,6 +3,9 @@
  * The guard.  Allocates nothing once it runs, touches no network, and holds the
  * groups open whatever happens to the worker: a group that closes lets every
  * reader through, to zeros.
+ *
+ * A standby, a third process that only waits, takes the guard's place when that
+ * is killed.  All three share one table of descriptors.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +30,10 @@ enum { WORKER_TIMEOUT_S = 60 };
 
 struct guard {
 	struct hsm_service *service;
-	int signals;
+	int signals;   /* a signalfd gives its reader's own signals */
 	int mounts;
+	int worker;    /* pidfds; their numbers never change, see watch_process() */
+	int standby;
 	unsigned long long beat;  /* the heartbeat when it last changed */
 	time_t beat_at;
 };
@@ -64,49 +69,136 @@ static void be_killable(void)
 	close(fd);
 }
 
+/*
+ * Have the pidfd of `pid` at the number `fd`: a worker closes all numbers that
+ * it does not know, but these it does.
+ */
+static void watch_process(pid_t pid, int fd)
+{
+	int process = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (process < 0)
+		return;
+	dup3(process, fd, O_CLOEXEC);
+	close(process);
+}
+
+/* One descriptor table for all; everything else as with fork(). */
+static pid_t clone_process(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL,
+			      NULL);
+}
+
+static bool has_ended(pid_t pid)
+{
+	char path[64], text[512];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[len > 0 ? len : 0] = '\0';
+	return len <= 0 || strstr(text, ") Z ");
+}
+
+/*
+ * In the new process: become the worker that comes after `before`.  A guard
+ * that is killed on the way leaves one that nobody knows: it must not stay next
+ * to the one that the next guard starts.
+ */
+static bool become_worker(struct hsm_shared *shared, int before)
+{
+	return getppid() == atomic_load(&shared->guard) &&
+	       atomic_compare_exchange_strong(&shared->worker, &before,
+					      getpid());
+}
+
 static void start_worker(struct guard *guard)
 {
-	/* One descriptor table for both; everything else as with fork(). */
-	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL,
-				   NULL, NULL);
+	struct hsm_shared *shared = guard->service->shared;
+	int before = atomic_load(&shared->worker);
+	pid_t pid = clone_process();
 	sigset_t none;
 
 	if (pid == 0) {
-		/* A worker without a guard would hold the groups for ever. */
+		if (!become_worker(shared, before))
+			_exit(1);
 		be_killable();
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		hsm_worker_main(guard->service);
 		_exit(1);
 	}
-	atomic_store(&guard->service->shared->worker, pid);
+	while (atomic_load(&shared->worker) == before && !has_ended(pid))
+		poll(NULL, 0, 1);
+	watch_process(pid, guard->worker);
 	guard->beat_at = now();
 }
 
-static void reap(struct guard *guard)
+/*
+ * In the standby: return when the guard was killed, as the new guard, in the
+ * middle of what that one was doing.
+ */
+static void stand_by(struct guard *guard, pid_t guard_pid)
 {
 	struct hsm_shared *shared = guard->service->shared;
-	bool stopping = atomic_load(&shared->stopping);
-	int status;
-	pid_t pid;
+	int process = (int)syscall(SYS_pidfd_open, guard_pid, 0);
+	struct pollfd ready = { .fd = process, .events = POLLIN };
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != atomic_load(&shared->worker))
-			continue;
-		atomic_store(&shared->worker, 0);
-		if (stopping)
-			continue;
+	prctl(PR_SET_NAME, "hsm-standby");
+	/* ESRCH: it was killed before we came so far. */
+	while (process >= 0 && poll(&ready, 1, -1) < 0)
+		;
+	if (process >= 0)
+		close(process);
+	/* Only one of those who see it may. */
+	if (atomic_load(&shared->finished) ||
+	    !atomic_compare_exchange_strong(&shared->guard, &guard_pid,
+					    getpid()))
+		_exit(0);
+	prctl(PR_SET_NAME, "hsm-serve");
+	hsm_log(guard->service->options->log, HSM_LOG_ERROR,
+		"guard ended: its standby takes over");
+}
+
+static void start_standby(struct guard *guard)
+{
+	pid_t self = getpid(), pid = clone_process();
+
+	while (pid == 0) {
+		stand_by(guard, self);
+		self = getpid();
+		pid = clone_process();
+	}
+	atomic_store(&guard->service->shared->standby, pid);
+	watch_process(pid, guard->standby);
+}
+
+/* Replace whoever of the others has ended. */
+static void look_after(struct guard *guard)
+{
+	struct hsm_shared *shared = guard->service->shared;
+
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	if (atomic_load(&shared->stopping))
+		return;
+	if (has_ended(atomic_load(&shared->worker))) {
 		atomic_fetch_add(&shared->count.restarts, 1);
 		hsm_log(guard->service->options->log, HSM_LOG_ERROR,
-			"worker ended (%s %d): another one takes over",
-			WIFSIGNALED(status) ? "signal" : "status",
-			WIFSIGNALED(status) ? WTERMSIG(status) :
-					      WEXITSTATUS(status));
+			"worker ended: another one takes over");
 		/* One that cannot even start must not eat the machine. */
 		if (now() - guard->beat_at < 1)
 			poll(NULL, 0, 200);
 		start_worker(guard);
 	}
+	if (has_ended(atomic_load(&shared->standby)))
+		start_standby(guard);
 }
 
 static void check_heart(struct guard *guard)
@@ -137,35 +229,33 @@ static bool still_mounted(const struct hsm_service *service)
 	       id == service->mount_id;
 }
 
-/* A signal that ends us, or 0. */
-static int read_signal(struct guard *guard)
+/* Whether a signal came that ends us. */
+static bool read_signals(struct guard *guard)
 {
 	struct signalfd_siginfo info;
-	int end = 0;
+	bool end = false;
 
-	while (read(guard->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
-			reap(guard);
-		else
-			end = (int)info.ssi_signo;
-	}
+	while (read(guard->signals, &info, sizeof(info)) == sizeof(info))
+		end |= info.ssi_signo != SIGCHLD;
 	return end;
 }
 
 static void watch(struct guard *guard)
 {
-	struct pollfd ready[2] = {
+	struct pollfd ready[] = {
 		{ .fd = guard->signals, .events = POLLIN },
 		{ .fd = guard->mounts, .events = POLLPRI },
+		{ .fd = guard->worker, .events = POLLIN },
+		{ .fd = guard->standby, .events = POLLIN },
 	};
 
-	for (;;) {
-		if (poll(ready, 2, 1000) < 0 && errno != EINTR)
+	while (!atomic_load(&guard->service->shared->stopping)) {
+		if (poll(ready, sizeof(ready) / sizeof(ready[0]), 1000) < 0 &&
+		    errno != EINTR)
 			poll(NULL, 0, 100);
-		if (read_signal(guard))
+		if (read_signals(guard) || !still_mounted(guard->service))
 			return;
-		if (ready[1].revents && !still_mounted(guard->service))
-			return;
+		look_after(guard);
 		check_heart(guard);
 	}
 }
@@ -176,20 +266,19 @@ static void stop_worker(struct guard *guard)
 	uint64_t one = 1;
 	unsigned int tries;
 
-	atomic_store(&shared->stopping, true);
 	if (write(guard->service->wake, &one, sizeof(one)) < 0)
 		errno = 0; /* it looks twice a second by itself */
-	for (tries = 0; atomic_load(&shared->worker) > 0; tries++) {
+	for (tries = 0; !has_ended(atomic_load(&shared->worker)); tries++) {
 		if (tries == 500)
 			kill(atomic_load(&shared->worker), SIGKILL);
 		poll(NULL, 0, 10);
-		reap(guard);
+		look_after(guard);
 	}
 }
 
-int hsm_guard_run(struct hsm_service *service)
+static int open_descriptors(struct guard *guard)
 {
-	struct guard guard = { .service = service };
+	struct hsm_service *service = guard->service;
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -197,19 +286,44 @@ int hsm_guard_run(struct hsm_service *service)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	guard.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	guard.mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	guard->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	guard->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	service->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (guard.signals < 0 || guard.mounts < 0 || service->wake < 0)
+	guard->worker = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	guard->standby = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (guard->signals < 0 || guard->mounts < 0 || service->wake < 0 ||
+	    guard->worker < 0 || guard->standby < 0)
 		return -errno;
-	service->last_fd = service->wake > guard.mounts ? service->wake :
-							  guard.mounts;
+	/* Opened last: none of ours has a higher number, if none was closed. */
+	service->last_fd = guard->standby;
+	if (service->last_fd < guard->worker)
+		service->last_fd = guard->worker;
+	if (service->last_fd < service->wake)
+		service->last_fd = service->wake;
+	if (service->last_fd < guard->mounts)
+		service->last_fd = guard->mounts;
+	if (service->last_fd < guard->signals)
+		service->last_fd = guard->signals;
+	return 0;
+}
+
+int hsm_guard_run(struct hsm_service *service)
+{
+	struct hsm_shared *shared = service->shared;
+	struct guard guard = { .service = service };
+	int ret = open_descriptors(&guard);
+
+	if (ret < 0)
+		return ret;
 	be_unkillable();
-	atomic_store(&service->shared->guard, getpid());
+	atomic_store(&shared->guard, getpid());
 	start_worker(&guard);
 	if (service->options->ready)
 		service->options->ready(service->options->ready_arg);
+	/* A standby that takes the guard's place goes on from here. */
+	start_standby(&guard);
 	watch(&guard);
+	atomic_store(&shared->stopping, true);
 	/* Nobody finds the tree any more; then those who have it are served. */
 	if (still_mounted(service))
 		hsm_mount_detach(service->options->dir);

@@ -41,7 +41,8 @@ struct hsm_shared {
 	atomic_ullong heartbeat;
 	atomic_ullong started;  /* time(2) */
 	atomic_int guard, worker, standby; /* pids */
-	atomic_bool stopping;
+	atomic_bool stopping; /* DIR is or will be unmounted, all come to an end */
+	atomic_bool finished; /* nothing is left to do */
 	struct hsm_counters count;
 	/*
 	 * The bytes of one read() of the content group for each thread; zeros
