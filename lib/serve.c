@@ -409,7 +409,8 @@ static int run(struct hsm_service *service, struct hsm_failure *failure)
 	}
 	/* Each reader that waits costs a descriptor. */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
+		limit.rlim_cur = limit.rlim_max < HSM_FD_MAX ?
+				 limit.rlim_max : HSM_FD_MAX;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
 	service->shared->started = (unsigned long long)time(NULL);

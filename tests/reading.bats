@@ -9,7 +9,8 @@ load lib/helpers
 setup_file() {
 	export DIR OUT ELSEWHERE
 	DIR=$(new_dir reading)
-	serve "${REMOTE}files/" "$DIR"
+	# Each file is to be cold when its turn comes.
+	serve "${REMOTE}files/" "$DIR" --read-ahead-files 0
 	OUT=$(new_dir out)
 	ELSEWHERE=$SCRATCH/elsewhere
 	mkdir -p "$ELSEWHERE"

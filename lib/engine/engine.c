@@ -8,6 +8,12 @@
 /* The longest read-ahead. */
 #define WINDOW_LAST (UINT64_C(32) << 20)
 
+struct hsm_sleeper {
+	struct hsm_sleeper *next;
+	pthread_cond_t wake;
+	bool awake;
+};
+
 struct thread_arg {
 	struct hsm_engine *engine;
 	unsigned int index;
@@ -40,6 +46,25 @@ static struct hsm_object *pop(struct hsm_queue *queue)
 	return object;
 }
 
+static void wake(struct hsm_engine *engine, struct hsm_sleeper *sleeper)
+{
+	engine->sleepers = sleeper->next;
+	sleeper->awake = true;
+	pthread_cond_signal(&sleeper->wake);
+}
+
+/* With the lock held, until there is work. */
+static void sleep_once(struct hsm_engine *engine)
+{
+	struct hsm_sleeper self = { .next = engine->sleepers,
+				    .wake = PTHREAD_COND_INITIALIZER };
+
+	engine->sleepers = &self;
+	while (!self.awake)
+		pthread_cond_wait(&self.wake, &engine->lock);
+	pthread_cond_destroy(&self.wake);
+}
+
 void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
 		      bool ahead)
 {
@@ -47,8 +72,9 @@ void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
 	if (push(ahead ? &engine->later : &engine->queue, object) < 0)
 		return;
 	hsm_object_get(engine, object);
-	pthread_cond_signal(&engine->work);
-	if (!engine->idle_threads && !ahead)
+	if (engine->sleepers)
+		wake(engine, engine->sleepers);
+	else if (!ahead)
 		pthread_cond_broadcast(&engine->wanted);
 }
 
@@ -64,9 +90,7 @@ static void *work(void *p)
 		struct hsm_object *object;
 
 		if (!engine->queue.len && !engine->later.len) {
-			engine->idle_threads++;
-			pthread_cond_wait(&engine->work, &engine->lock);
-			engine->idle_threads--;
+			sleep_once(engine);
 			continue;
 		}
 		object = pop(engine->queue.len ? &engine->queue :
@@ -86,7 +110,6 @@ int hsm_engine_start(struct hsm_engine *engine)
 
 	pthread_mutex_init(&engine->lock, NULL);
 	pthread_mutex_init(&engine->changes_lock, NULL);
-	pthread_cond_init(&engine->work, NULL);
 	pthread_cond_init(&engine->wanted, NULL);
 	engine->idle.idle_next = engine->idle.idle_prev = &engine->idle;
 	engine->threads = calloc(engine->jobs, sizeof(*engine->threads));
@@ -142,7 +165,8 @@ void hsm_engine_stop(struct hsm_engine *engine)
 
 	pthread_mutex_lock(&engine->lock);
 	engine->stop = true;
-	pthread_cond_broadcast(&engine->work);
+	while (engine->sleepers)
+		wake(engine, engine->sleepers);
 	pthread_cond_broadcast(&engine->wanted);
 	pthread_mutex_unlock(&engine->lock);
 	for (i = 0; i < engine->thread_count; i++)

@@ -114,14 +114,14 @@ struct hsm_engine {
 	struct hsm_ahead *ahead;
 
 	pthread_mutex_t lock;
-	pthread_cond_t work;      /* the queue has something, or stop */
+	struct hsm_sleeper *sleepers; /* idle threads, the last one first: its
+				       * connection is the warmest */
 	pthread_cond_t wanted;    /* a target moved, or the queue is waiting */
 	struct hsm_object *buckets[HSM_BUCKETS];
 	struct hsm_object idle;   /* list head, oldest first */
 	unsigned int idle_count;
 	struct hsm_queue queue;  /* objects that somebody waits for */
 	struct hsm_queue later;  /* and those that are only read ahead */
-	unsigned int idle_threads;
 	bool stop;
 	pthread_t *threads;
 	unsigned int thread_count;

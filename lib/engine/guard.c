@@ -32,8 +32,10 @@ struct guard {
 	struct hsm_service *service;
 	int signals;   /* a signalfd gives its reader's own signals */
 	int mounts;
-	int worker;    /* pidfds; their numbers never change, see watch_process() */
+	/* pidfds, at numbers that never change: see hsm_worker_recover() */
+	int worker;
 	int standby;
+	int self;      /* the guard, for its standby */
 	unsigned long long beat;  /* the heartbeat when it last changed */
 	time_t beat_at;
 };
@@ -69,10 +71,7 @@ static void be_killable(void)
 	close(fd);
 }
 
-/*
- * Have the pidfd of `pid` at the number `fd`: a worker closes all numbers that
- * it does not know, but these it does.
- */
+/* Have the pidfd of `pid` at the number `fd`; one that has ended is left there. */
 static void watch_process(pid_t pid, int fd)
 {
 	int process = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -83,27 +82,18 @@ static void watch_process(pid_t pid, int fd)
 	close(process);
 }
 
+static bool has_ended(int process)
+{
+	struct pollfd ready = { .fd = process, .events = POLLIN };
+
+	return poll(&ready, 1, 0) > 0;
+}
+
 /* One descriptor table for all; everything else as with fork(). */
 static pid_t clone_process(void)
 {
 	return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL,
 			      NULL);
-}
-
-static bool has_ended(pid_t pid)
-{
-	char path[64], text[512];
-	ssize_t len;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return true;
-	len = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[len > 0 ? len : 0] = '\0';
-	return len <= 0 || strstr(text, ") Z ");
 }
 
 /*
@@ -122,9 +112,11 @@ static void start_worker(struct guard *guard)
 {
 	struct hsm_shared *shared = guard->service->shared;
 	int before = atomic_load(&shared->worker);
-	pid_t pid = clone_process();
 	sigset_t none;
+	pid_t pid;
 
+	hsm_worker_recover(guard->service);
+	pid = clone_process();
 	if (pid == 0) {
 		if (!become_worker(shared, before))
 			_exit(1);
@@ -134,9 +126,10 @@ static void start_worker(struct guard *guard)
 		hsm_worker_main(guard->service);
 		_exit(1);
 	}
-	while (atomic_load(&shared->worker) == before && !has_ended(pid))
-		poll(NULL, 0, 1);
 	watch_process(pid, guard->worker);
+	while (atomic_load(&shared->worker) == before &&
+	       !has_ended(guard->worker))
+		poll(NULL, 0, 1);
 	guard->beat_at = now();
 }
 
@@ -147,15 +140,13 @@ static void start_worker(struct guard *guard)
 static void stand_by(struct guard *guard, pid_t guard_pid)
 {
 	struct hsm_shared *shared = guard->service->shared;
-	int process = (int)syscall(SYS_pidfd_open, guard_pid, 0);
-	struct pollfd ready = { .fd = process, .events = POLLIN };
 
 	prctl(PR_SET_NAME, "hsm-standby");
-	/* ESRCH: it was killed before we came so far. */
-	while (process >= 0 && poll(&ready, 1, -1) < 0)
-		;
-	if (process >= 0)
-		close(process);
+	while (!has_ended(guard->self)) {
+		struct pollfd ready = { .fd = guard->self, .events = POLLIN };
+
+		poll(&ready, 1, -1);
+	}
 	/* Only one of those who see it may. */
 	if (atomic_load(&shared->finished) ||
 	    !atomic_compare_exchange_strong(&shared->guard, &guard_pid,
@@ -164,18 +155,21 @@ static void stand_by(struct guard *guard, pid_t guard_pid)
 	prctl(PR_SET_NAME, "hsm-serve");
 	hsm_log(guard->service->options->log, HSM_LOG_ERROR,
 		"guard ended: its standby takes over");
+	/* The old one may have been killed between a clone and a look at it. */
+	watch_process(atomic_load(&shared->worker), guard->worker);
 }
 
 static void start_standby(struct guard *guard)
 {
-	pid_t self = getpid(), pid = clone_process();
+	pid_t self, pid;
 
-	while (pid == 0) {
-		stand_by(guard, self);
+	do {
 		self = getpid();
+		watch_process(self, guard->self);
 		pid = clone_process();
-	}
-	atomic_store(&guard->service->shared->standby, pid);
+		if (pid == 0)
+			stand_by(guard, self);
+	} while (pid == 0);
 	watch_process(pid, guard->standby);
 }
 
@@ -188,7 +182,7 @@ static void look_after(struct guard *guard)
 		;
 	if (atomic_load(&shared->stopping))
 		return;
-	if (has_ended(atomic_load(&shared->worker))) {
+	if (has_ended(guard->worker)) {
 		atomic_fetch_add(&shared->count.restarts, 1);
 		hsm_log(guard->service->options->log, HSM_LOG_ERROR,
 			"worker ended: another one takes over");
@@ -197,7 +191,7 @@ static void look_after(struct guard *guard)
 			poll(NULL, 0, 200);
 		start_worker(guard);
 	}
-	if (has_ended(atomic_load(&shared->standby)))
+	if (has_ended(guard->standby))
 		start_standby(guard);
 }
 
@@ -268,12 +262,31 @@ static void stop_worker(struct guard *guard)
 
 	if (write(guard->service->wake, &one, sizeof(one)) < 0)
 		errno = 0; /* it looks twice a second by itself */
-	for (tries = 0; !has_ended(atomic_load(&shared->worker)); tries++) {
+	for (tries = 0; !has_ended(guard->worker); tries++) {
 		if (tries == 500)
 			kill(atomic_load(&shared->worker), SIGKILL);
 		poll(NULL, 0, 10);
 		look_after(guard);
 	}
+}
+
+static int highest(const struct guard *guard)
+{
+	const struct hsm_service *service = guard->service;
+	const int fds[] = {
+		guard->signals, guard->mounts, guard->worker, guard->standby,
+		guard->self, service->wake, service->store.fd,
+		service->store.tree, service->store.lock,
+		service->watch.content, service->watch.changes,
+		service->watch.mount, service->watch.root,
+	};
+	int max = service->control;
+	size_t i;
+
+	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] > max)
+			max = fds[i];
+	return max;
 }
 
 static int open_descriptors(struct guard *guard)
@@ -289,21 +302,14 @@ static int open_descriptors(struct guard *guard)
 	guard->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	guard->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	service->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	/* Until there is something to watch: always ready, "has ended". */
 	guard->worker = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	guard->standby = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	guard->self = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (guard->signals < 0 || guard->mounts < 0 || service->wake < 0 ||
-	    guard->worker < 0 || guard->standby < 0)
+	    guard->worker < 0 || guard->standby < 0 || guard->self < 0)
 		return -errno;
-	/* Opened last: none of ours has a higher number, if none was closed. */
-	service->last_fd = guard->standby;
-	if (service->last_fd < guard->worker)
-		service->last_fd = guard->worker;
-	if (service->last_fd < service->wake)
-		service->last_fd = service->wake;
-	if (service->last_fd < guard->mounts)
-		service->last_fd = guard->mounts;
-	if (service->last_fd < guard->signals)
-		service->last_fd = guard->signals;
+	service->last_fd = highest(guard);
 	return 0;
 }
 

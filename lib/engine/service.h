@@ -30,6 +30,14 @@ struct hsm_service {
 int hsm_service_remote(const struct hsm_service *service,
 		       struct hsm_remote **out, char *error, size_t error_size);
 
+/*
+ * Between two workers: put the events that the dead one had read and not put
+ * away into slots, and close everything it had open but for what waiting events
+ * need: the table of descriptors is shared, it outlives a worker.  Only while
+ * no worker runs.  Allocates nothing.
+ */
+void hsm_worker_recover(struct hsm_service *service);
+
 /* The worker's whole life; the exit status is of no interest. */
 void hsm_worker_main(struct hsm_service *service);
 

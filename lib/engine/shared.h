@@ -21,6 +21,9 @@ enum { HSM_SLOTS = 65536, HSM_EVENT_BUFFER = 4096 };
  */
 enum { HSM_READERS = 4 };
 
+/* Descriptors above are not used: the limit is lowered to this. */
+enum { HSM_FD_MAX = 1 << 18 };
+
 /* A worker that dies so often on one event answers it EIO. */
 enum { HSM_SLOT_TRIES = 3 };
 
@@ -40,7 +43,7 @@ struct hsm_counters {
 struct hsm_shared {
 	atomic_ullong heartbeat;
 	atomic_ullong started;  /* time(2) */
-	atomic_int guard, worker, standby; /* pids */
+	atomic_int guard, worker; /* pids */
 	atomic_bool stopping; /* DIR is or will be unmounted, all come to an end */
 	atomic_bool finished; /* nothing is left to do */
 	struct hsm_counters count;
@@ -50,6 +53,7 @@ struct hsm_shared {
 	 * anyone could note its length, so a new worker parses what is there.
 	 */
 	_Alignas(8) char buffers[HSM_READERS][HSM_EVENT_BUFFER];
+	uint64_t keep[HSM_FD_MAX / 64]; /* hsm_worker_recover()'s own */
 	atomic_uint next;       /* where to look for a free slot */
 	struct hsm_slot slots[HSM_SLOTS];
 };

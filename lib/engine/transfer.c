@@ -266,7 +266,7 @@ static bool wait_for_demand(struct hsm_engine *engine,
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += PAUSE_S;
 	while (transfer->pos >= transfer->target) {
-		if (engine->stop || (engine->queue.len && !engine->idle_threads))
+		if (engine->stop || (engine->queue.len && !engine->sleepers))
 			return false;
 		if (pthread_cond_timedwait(&engine->wanted, &engine->lock,
 					   &until) == ETIMEDOUT)

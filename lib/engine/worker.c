@@ -45,7 +45,7 @@ static bool in_slot(const struct hsm_shared *shared, int fd)
 }
 
 /*
- * Events that a killed worker had read and not yet put away.  The buffer was
+ * Events that a dead worker had read and not yet put away.  The buffer was
  * all zeros before the read, and is so again once everything is in slots.
  */
 static void recover_buffers(struct hsm_shared *shared)
@@ -69,19 +69,33 @@ static void recover_buffers(struct hsm_shared *shared)
 	}
 }
 
-/* Close what a killed worker had open: the table is shared, it outlived it. */
-static void close_leftovers(const struct hsm_service *service)
+static void close_leftovers(struct hsm_service *service)
 {
-	HSM_CLOSEDIR DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
+	struct hsm_shared *shared = service->shared;
+	unsigned int fd, from = (unsigned int)service->last_fd + 1, i;
 
-	while (dir && (entry = readdir(dir))) {
-		int fd = atoi(entry->d_name);
+	memset(shared->keep, 0, sizeof(shared->keep));
+	for (i = 0; i < HSM_SLOTS; i++) {
+		int kept = shared->slots[i].event.fd;
 
-		if (fd > service->last_fd && fd != dirfd(dir) &&
-		    !in_slot(service->shared, fd))
-			close(fd);
+		if (atomic_load(&shared->slots[i].used) == HSM_SLOT_USED &&
+		    kept >= 0 && kept < HSM_FD_MAX)
+			shared->keep[kept / 64] |= UINT64_C(1) << (kept % 64);
 	}
+	for (fd = from; fd < HSM_FD_MAX; fd++) {
+		if (!(shared->keep[fd / 64] >> (fd % 64) & 1))
+			continue;
+		if (fd > from)
+			close_range(from, fd - 1, 0);
+		from = fd + 1;
+	}
+	close_range(from, ~0U, 0);
+}
+
+void hsm_worker_recover(struct hsm_service *service)
+{
+	recover_buffers(service->shared);
+	close_leftovers(service);
 }
 
 /* Those who waited when the worker before this one died. */
@@ -305,8 +319,6 @@ void hsm_worker_main(struct hsm_service *service)
 	signal(SIGPIPE, SIG_IGN);
 	/* A lease of ours that somebody breaks: the next test sees it. */
 	signal(SIGIO, SIG_IGN);
-	close_leftovers(service);
-	recover_buffers(service->shared);
 	if (!worker)
 		_exit(1);
 	worker->service = service;
