@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "local/extent.h"
@@ -103,12 +104,29 @@ static int rearm(struct hsm_file *file, const struct hsm_handle *handle)
 	return ret == -ENOTCONN ? 0 : ret;
 }
 
+/*
+ * A server closes its own descriptor of a file a moment after it has let its
+ * reader go on: that is not yet "in use".
+ */
+static int take_lease(int fd)
+{
+	const struct timespec moment = { .tv_nsec = 2000000 };
+	unsigned int tries;
+	int ret = hsm_lease_take(fd);
+
+	for (tries = 0; ret == -EAGAIN && tries < 10; tries++) {
+		nanosleep(&moment, NULL);
+		ret = hsm_lease_take(fd);
+	}
+	return ret == -EAGAIN ? -EBUSY : ret;
+}
+
 static int announce(struct hsm_file *file, struct hsm_facts *facts, bool dry_run)
 {
-	int ret = hsm_lease_take(file->fd);
+	int ret = take_lease(file->fd);
 
 	if (ret < 0)
-		return ret == -EAGAIN ? -EBUSY : ret;
+		return ret;
 	ret = tell_server(file);
 	if (!ret)
 		ret = check(file, facts);
@@ -148,7 +166,7 @@ static int carry_out(struct hsm_file *file, uint64_t *freed)
 		ret = fd = hsm_handle_open(file->tree->root, &handle,
 					   O_RDWR | O_NONBLOCK | O_NOATIME);
 	if (ret >= 0)
-		ret = hsm_lease_take(fd);
+		ret = take_lease(fd);
 	if (ret < 0) {
 		if (fd >= 0)
 			hsm_mark_clear(fd, HSM_FLAG_EVICT);

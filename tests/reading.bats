@@ -86,7 +86,7 @@ export -f copy_by
 @test "2.4 reading: copy_file_range" { copies copy_file_range "$OUT"; }
 
 @test "2.4 reading: mv to another file system" {
-	serve_tree files/sizes
+	serve_tree files/sizes --read-ahead-files 0
 	local name
 	for name in 0 1 4095 4096 4097 text 5M 64M; do
 		[ "$name" = 0 ] || cold "$dir/$name"
