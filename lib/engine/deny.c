@@ -156,7 +156,7 @@ static void stay(struct hsm_service *service,
 		answer_waiting(service);
 		poll(ready, 2, 1000);
 		answer_waiting(service);
-	} while (!ready[1].revents && hsm_users_any(tree));
+	} while (!ready[1].revents && hsm_users_any(tree, 0));
 	answer_waiting(service);
 }
 
@@ -175,7 +175,9 @@ void hsm_deny_rest(struct hsm_service *service)
 {
 	answer_slots(service);
 	answer_waiting(service);
-	if (!hsm_users_any(&service->tree)) {
+	/* The standby has the same descriptors as we. */
+	if (!hsm_users_any(&service->tree,
+			   atomic_load(&service->shared->standby))) {
 		hsm_watch_close(&service->watch);
 		return;
 	}

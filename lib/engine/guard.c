@@ -170,6 +170,7 @@ static void start_standby(struct guard *guard)
 		if (pid == 0)
 			stand_by(guard, self);
 	} while (pid == 0);
+	atomic_store(&guard->service->shared->standby, pid);
 	watch_process(pid, guard->standby);
 }
 

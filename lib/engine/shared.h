@@ -43,7 +43,7 @@ struct hsm_counters {
 struct hsm_shared {
 	atomic_ullong heartbeat;
 	atomic_ullong started;  /* time(2) */
-	atomic_int guard, worker; /* pids */
+	atomic_int guard, worker, standby; /* pids */
 	atomic_bool stopping; /* DIR is or will be unmounted, all come to an end */
 	atomic_bool finished; /* nothing is left to do */
 	struct hsm_counters count;

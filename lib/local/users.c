@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "local/users.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -142,23 +141,23 @@ static bool held_by(const struct hsm_users_tree *tree, const char *pid)
 	return false;
 }
 
-bool hsm_users_any(const struct hsm_users_tree *tree)
+bool hsm_users_any(const struct hsm_users_tree *tree, pid_t friend)
 {
 	HSM_CLOSEDIR DIR *dir = opendir("/proc");
 	struct dirent *entry;
-	char self[32];
 
 	if (mounted_in(tree, "self"))
 		return true;
-	snprintf(self, sizeof(self), "%d", (int)getpid());
 	/* Without /proc nothing can be said: then somebody may be there. */
 	if (!dir)
 		return true;
-	while ((entry = readdir(dir)))
-		if (isdigit((unsigned char)entry->d_name[0]) &&
-		    strcmp(entry->d_name, self) &&
+	while ((entry = readdir(dir))) {
+		int pid = atoi(entry->d_name);
+
+		if (pid > 0 && pid != getpid() && pid != friend &&
 		    (mounted_in(tree, entry->d_name) ||
 		     held_by(tree, entry->d_name)))
 			return true;
+	}
 	return false;
 }

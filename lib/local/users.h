@@ -21,9 +21,10 @@ int hsm_users_describe(struct hsm_users_tree *tree, uint64_t store,
 		       int tree_fd, uint64_t mount_id);
 
 /*
- * Whether any process but this one has the tree mounted (in any namespace), or
- * a placeholder of it or a directory of it open.  Reads all of /proc.
+ * Whether any process but this one and `friend` (0: none) has the tree mounted
+ * (in any namespace), or a placeholder of it or a directory of it open.  Reads
+ * all of /proc.
  */
-bool hsm_users_any(const struct hsm_users_tree *tree);
+bool hsm_users_any(const struct hsm_users_tree *tree, pid_t friend);
 
 #endif
