@@ -93,6 +93,19 @@ static void write_pid(uint64_t id)
 		dprintf(fd, "%d\n", (int)getpid());
 }
 
+/* Ours, unless a new one took its place. */
+static void remove_pid(uint64_t id)
+{
+	HSM_CLOSE int fd = -1;
+	char path[64], text[64] = "";
+
+	path_of(id, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 &&
+	    atoi(text) == getpid())
+		unlink(path);
+}
+
 void hsm_deny_end(uint64_t id)
 {
 	HSM_CLOSE int fd = -1;
@@ -158,6 +171,7 @@ static void stay(struct hsm_service *service,
 		answer_waiting(service);
 	} while (!ready[1].revents && hsm_users_any(tree, 0));
 	answer_waiting(service);
+	remove_pid(service->store.id);
 }
 
 static void close_all_but(int fd)
