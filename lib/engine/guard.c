@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "engine/control.h"
 #include "engine/deny.h"
 #include "engine/service.h"
@@ -271,22 +272,16 @@ static void stop_worker(struct guard *guard)
 	}
 }
 
-static int highest(const struct guard *guard)
+/* The highest descriptor so far: whatever is open now, the caller's too, stays. */
+static int highest(void)
 {
-	const struct hsm_service *service = guard->service;
-	const int fds[] = {
-		guard->signals, guard->mounts, guard->worker, guard->standby,
-		guard->self, service->wake, service->store.fd,
-		service->store.tree, service->store.lock,
-		service->watch.content, service->watch.changes,
-		service->watch.mount, service->watch.root,
-	};
-	int max = service->control;
-	size_t i;
+	HSM_CLOSEDIR DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int max = -EIO;
 
-	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
-		if (fds[i] > max)
-			max = fds[i];
+	while (dir && (entry = readdir(dir)))
+		if (atoi(entry->d_name) > max)
+			max = atoi(entry->d_name);
 	return max;
 }
 
@@ -310,8 +305,8 @@ static int open_descriptors(struct guard *guard)
 	if (guard->signals < 0 || guard->mounts < 0 || service->wake < 0 ||
 	    guard->worker < 0 || guard->standby < 0 || guard->self < 0)
 		return -errno;
-	service->last_fd = highest(guard);
-	return 0;
+	service->last_fd = highest();
+	return service->last_fd < 0 ? service->last_fd : 0;
 }
 
 int hsm_guard_run(struct hsm_service *service)
