@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4 xfs
+# takes: 140
 #
 # Whoever of the server is killed or stopped: readers get the right bytes, and
 # nothing is left when it ends.

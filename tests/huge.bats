@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4 xfs
+# takes: 45
 #
 # Issue line 3: 100,000 files in 1,000 directories.
 

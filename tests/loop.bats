@@ -19,7 +19,7 @@ teardown() {
 	while read -r device; do
 		losetup -d "$device"
 		wait_for "$device to be free" detached "$device"
-	done < <(losetup -nO NAME,BACK-FILE | awk -v at="$MNT/" 'index($2, at) == 1 || $2 ~ /\.img/ && $2 ~ /images\./ { print $1 }')
+	done < <(losetup -nO NAME,BACK-FILE | awk -v at="/${dir##*/}/" 'index($2, at) { print $1 }')
 	stop_all
 }
 

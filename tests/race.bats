@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4 xfs
+# takes: 120
 #
 # Issue line 11: readers and evictors, for RACE_SECONDS (default 60).
 

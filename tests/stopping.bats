@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4 xfs
+# takes: 30
 #
 # Issue line 14: after the end no placeholder can be read, and what cannot be
 # served is refused and leaves DIR as it was.

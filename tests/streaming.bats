@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4 xfs
+# takes: 30
 #
 # Issue line 6: large files stream, directories are read ahead.
 

@@ -2,14 +2,20 @@
 # shellcheck shell=bash
 #
 # The scratch directory: $SCRATCH, with the remote trees in $TREES and the file
-# system under test on $MNT.
+# system under test on $MNT.  Each job of tests/run has one within that of the run.
 
 scratch_make() {
-	SCRATCH=$(mktemp -d "${TMPDIR:-/var/tmp}/hsm-test.XXXXXX") || exit 1
-	chmod 755 "$SCRATCH"
-	export SCRATCH TREES=$SCRATCH/trees MNT=$SCRATCH/mnt
-	mkdir "$TREES" "$MNT" "$SCRATCH/servers"
-	export BATS_TMPDIR=$SCRATCH TMPDIR=$SCRATCH
+	local dir
+	dir=$(mktemp -d "${TMPDIR:-/var/tmp}/hsm-test.XXXXXX") || exit 1
+	chmod 755 "$dir"
+	scratch_use "$dir"
+	results=$SCRATCH/results tasks=$SCRATCH/tasks lock=$SCRATCH/lock
+	: >"$results"
+}
+
+scratch_use() { # DIR
+	export SCRATCH=$1 TREES=$1/trees MNT=$1/mnt BATS_TMPDIR=$1 TMPDIR=$1
+	mkdir -p "$TREES" "$MNT" "$SCRATCH/servers"
 }
 
 image_mount() { # FS
@@ -39,13 +45,20 @@ image_unmount() {
 
 # The processes of our hsm commands that work below DIR.
 hsm_pids() { # DIR
-	local process command
-	for process in /proc/[0-9]*; do
-		for command in "$BUILD"/hsm-*; do
-			[[ $process/exe -ef $command ]] || continue
-			grep -qzF -- "$1" "$process/cmdline" && echo "${process#/proc/}"
+	local process
+	find /proc/[0-9]*/exe -maxdepth 0 -lname "$BUILD/hsm-*" -printf '%h\n' 2>/dev/null |
+		while read -r process; do
+			grep -qzF -- "$1" "$process/cmdline" 2>/dev/null && echo "${process#/proc/}"
 		done
-	done 2>/dev/null
+}
+
+# The processes that the tests have started, from their environment.
+scratch_pids() {
+	local file
+	for file in $(grep -lzE "^SCRATCH=$SCRATCH(/|\$)" /proc/[0-9]*/environ 2>/dev/null); do
+		file=${file%/environ}
+		echo "${file#/proc/}"
+	done
 }
 
 # Undo all: servers, processes, mounts and loop devices that lie in $SCRATCH.
@@ -53,7 +66,7 @@ scratch_remove() {
 	local pid point device
 	trap '' INT TERM
 	servers_stop
-	for pid in $(hsm_pids "$SCRATCH"); do
+	for pid in $(hsm_pids "$SCRATCH") $(scratch_pids); do
 		kill -KILL "$pid" 2>/dev/null
 	done
 	while read -r point; do

@@ -65,12 +65,16 @@ servers_start() {
 	done
 }
 
+# Those of all jobs.
 servers_stop() {
-	local file pid
-	for file in "$SCRATCH"/servers/*/pid; do
-		[ -s "$file" ] || continue
-		pid=$(<"$file")
-		kill "$pid" 2>/dev/null || continue
+	local file pid pids=()
+	for file in "$SCRATCH"/servers/*/pid "$SCRATCH"/job*/servers/*/pid; do
+		[ -s "$file" ] && pids+=("$(<"$file")")
+	done
+	for pid in "${pids[@]}"; do
+		kill "$pid" 2>/dev/null
+	done
+	for pid in "${pids[@]}"; do
 		for _ in 1 2 3 4 5 6 7 8 9 10; do
 			kill -0 "$pid" 2>/dev/null || continue 2
 			sleep 0.2

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # results, tasks, lock, remote: of scratch_make and tests/run
+#
+# The jobs of tests/run: each takes a task (a bats file, and the file system to
+# run it on) from $SCRATCH/tasks until none is left, and works in a scratch
+# directory of its own, with servers of its own.  They share the remote trees,
+# all but the part that the tests write to.
+#
+# $SCRATCH/results has a line for each test: "pass" or "fail NAME".
+
+count() { # RESULT [NAME]
+	echo "$1 ${2:-}" >>"$results"
+}
+
+# ------------------------------------------------------------------- tasks --
+
+wanted_on() { # FILE FS FILESYSTEMS: does the file run on this file system?
+	local where
+	where=$(sed -n 's/^# fs: *//p' "$1")
+	[[ " ${where:-${3%%,*}} " == *" $2 "* ]]
+}
+
+# One line for each task: FS (or -), how to run it, FILE.  The longest come first,
+# so that no job is left with one while the others have nothing to do, and those
+# that want to be alone last.
+tasks_list() { # FILESYSTEMS FILE...
+	local filesystems=$1 file fs takes how
+	shift
+	for file; do
+		takes=$(sed -n 's/^# takes: *\([0-9]*\).*/\1/p' "$file")
+		how=shared
+		grep -qx '# alone' "$file" && how=alone takes=0
+		for fs in none ${filesystems//,/ }; do
+			wanted_on "$file" "$fs" "$filesystems" || continue
+			echo "${takes:-20} ${fs/none/-} $how $file"
+		done
+	done | sort -srn -k1,1 | cut -d' ' -f2-
+}
+
+# Take the first task: sets $fs, $how and $file.
+task_take() {
+	flock 7
+	read -r fs how file <"$tasks"
+	sed -i 1d "$tasks"
+	flock -u 7
+	[ -n "$file" ]
+}
+
+# --------------------------------------------------------------- one result --
+
+# Print lines that stay together.
+say() { # TEXT
+	flock 7
+	printf '%s\n' "$1"
+	flock -u 7
+}
+
+# Reads TAP: prints each test with the file system in front, and counts.
+count_tap() { # WHERE
+	local where=$1 line text='' seen=0 plan=-1 comments=0
+	while IFS= read -r line; do
+		if [[ $line == "#"* ]]; then
+			# What belongs to the test before.
+			((++comments > 60)) || text+=${text:+$'\n'}"$where: $line"
+			continue
+		fi
+		comments=0
+		[ -z "$text" ] || say "$text"
+		text=''
+		case $line in
+		1..*) plan=${line#1..}; continue ;;
+		"ok "*"# skip"*)
+			[ -n "${CI:-}" ] && line="not $line"
+			seen=$((seen + 1)) ;;
+		"ok "*) count pass; seen=$((seen + 1)) ;;
+		"not ok "*) seen=$((seen + 1)) ;;
+		esac
+		if [[ $line == "not ok "* ]]; then
+			count fail "$where: $(sed 's/ in [0-9]*ms//' <<<"${line#not ok * }")"
+			text="$where: $line" # what went wrong follows
+		else
+			say "$where: $line"
+		fi
+	done
+	[ -z "$text" ] || say "$text"
+	((seen == plan)) || count fail "$where: $seen of $plan tests reported"
+}
+
+run_bats() { # WHERE FILE
+	local where
+	where="$1 $(basename "$2" .bats)"
+	count_tap "$where" < <(bats --tap --timing "$2" 2>&1 7>&- 8>&- 9>&-)
+}
+
+# -------------------------------------------------------------------- a job --
+
+# A scratch directory and what it needs to work with the trees.
+job_begin() { # NUMBER
+	local trees=$TREES
+	scratch_use "$SCRATCH/job$1"
+	mkdir -p "$SCRATCH/tmp" "$trees/tmp"
+	mount --bind "$trees" "$TREES" && mount --make-private "$TREES" || return
+	mount --bind "$SCRATCH/tmp" "$TREES/tmp" && servers_start
+}
+
+job_remote() {
+	case $remote in
+	http) server_url nginx ;;
+	file) echo "file://$TREES/" ;;
+	esac
+}
+
+run_task() { # FS FILE
+	if [ "$1" = - ]; then
+		run_bats "$1" "$2"
+		return
+	fi
+	if [ ! -e "$SCRATCH/ready" ]; then
+		job_begin "$number" || return
+		touch "$SCRATCH/ready"
+	fi
+	REMOTE=$(job_remote)
+	export FS=$1 REMOTE
+	image_mount "$1" || return
+	run_bats "$1" "$2"
+	image_unmount || count fail "$1 $(basename "$2" .bats): the image could not be unmounted"
+}
+
+job() { # NUMBER
+	local number=$1 fs how file
+	exec 7>>"$lock" 8>>"$lock.alone"
+	while task_take; do
+		if [ "$how" = alone ]; then flock 8; else flock -s 8; fi
+		run_task "$fs" "$file" || count fail "$fs $file: cannot be run"
+		flock -u 8
+	done
+}
+
+# ----------------------------------------------------------------- the jobs --
+
+job_pids=()
+
+jobs_run() { # HOW-MANY
+	local many number pid
+	many=$(wc -l <"$tasks")
+	((many < $1)) || many=$1
+	set -m # each is a process group, so that it can be ended whole
+	for ((number = 1; number <= many; number++)); do
+		job "$number" </dev/null &
+		job_pids+=($!)
+	done
+	set +m
+	for pid in "${job_pids[@]}"; do
+		wait "$pid" || count fail "a job ended too early"
+	done
+	job_pids=()
+}
+
+jobs_end() {
+	local pid
+	for pid in "${job_pids[@]}"; do
+		kill -TERM -- "-$pid" 2>/dev/null
+	done
+	for pid in "${job_pids[@]}"; do
+		wait "$pid" 2>/dev/null
+	done
+}
