@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4 xfs btrfs
-# takes: 60
+# takes: 100
 #
 # Issue line 4: byte-identical through every program, each from cold.
 
