@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A web server that fails on demand.  Loopback only.
 
-usage: fault-server.py [--port N] [--port-file FILE] ROOT
+usage: fault-server.py [--port N] [--port-file FILE] [--cert FILE] ROOT
 
 Serves the tree ROOT with listings (nginx's form), ranges, If-Range, ETag and
 Last-Modified, and prints "listening PORT" when it is ready.  SIGTERM ends it.
+--cert makes it https://, with certificate and key from FILE.
 
 A request meets a fault when one was ordered for its path, or when a segment of
 its path (or its query) says so:
@@ -14,6 +15,7 @@ its path (or its query) says so:
     /dir/name?fault=KIND,KEY=VALUE
 A path that ends with "*" stands for all that begin so.  times (default: for
 ever) is counted for each path.  method=GET or HEAD limits it to one of them.
+    POST /_heal?path=/dir/name    forget what was ordered for just this path
     GET  /_log     the requests so far, one JSON object a line ("sent": bytes
                    of content, while it is being sent too)
     POST /_reset   forget log, faults and counts
@@ -37,6 +39,7 @@ Kinds, with what they take (sizes in bytes of the body):
     no-etag, bare   without ETag; without Last-Modified too
     weak            a weak ETag
     no-length       HEAD without Content-Length
+    links           a listing with nothing but names, in Python's form
     redirect [to=URL] [code=N]   to itself without the fault, or to URL;
                     {host} in URL is this server, {port} its port
     loop            to itself
@@ -54,6 +57,7 @@ import re
 import signal
 import socket
 import socketserver
+import ssl
 import struct
 import sys
 import threading
@@ -78,6 +82,13 @@ class Orders:
     def add(self, order):
         with self.lock:
             self.orders.append(order)
+
+    def heal(self, path):
+        with self.lock:
+            # Counts belong to the place in the list: leave the others theirs.
+            for order in self.orders:
+                if order["path"] == path:
+                    order["path"] = None
 
     def next_serial(self):
         with self.lock:
@@ -106,6 +117,8 @@ class Orders:
             yield parse_order(query["fault"])
         for order in self.orders:
             name = order["path"]
+            if name is None:
+                continue
             if path == name or (name.endswith("*") and
                                 path.startswith(name[:-1])):
                 yield order
@@ -145,6 +158,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if url.path == "/_fault":
             self.orders.add(query)
+        elif url.path == "/_heal":
+            self.orders.heal(query["path"])
         elif url.path == "/_reset":
             self.orders.reset()
         else:
@@ -159,7 +174,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.unquote(url.path, "latin-1")
         query = dict(urllib.parse.parse_qsl(url.query))
         self.fault = self.orders.find(self.command, path, query)
-        record = {"method": self.command, "path": path, "kind": self.kind}
+        record = {"method": self.command, "path": path, "kind": self.kind,
+                  "time": time.monotonic()}
         for name in ("Range", "If-Range", "Authorization", "Host", "Accept",
                      "Accept-Encoding"):
             if name in self.headers:
@@ -252,6 +268,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             pass
 
     def listing(self, name):
+        if self.kind == "links":
+            return self.links(name)
         path = urllib.parse.urlsplit(self.path).path
         shown = html.escape(urllib.parse.unquote(path, "latin-1"))
         lines = ["<html><head><title>Index of %s</title></head><body>"
@@ -267,6 +285,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             lines.append('<a href="%s">%s</a> %s %19s' % (
                 html.escape(href), html.escape(text), when, size))
         return ("\n".join(lines) + "\n</pre><hr></body></html>\n").encode()
+
+    @staticmethod
+    def links(name):
+        lines = []
+        for entry in sorted(os.scandir(name), key=lambda e: e.name):
+            href = urllib.parse.quote(entry.name) + "/" * entry.is_dir()
+            lines.append('<li><a href="%s">%s</a></li>' % (href, href))
+        return ("<html><head><title>Directory listing for /</title></head>"
+                "<body><ul>%s</ul></body></html>\n" % "".join(lines)).encode()
 
     # --------------------------------------------------------------- content
 
@@ -424,11 +451,18 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--port-file")
+    parser.add_argument("--cert")
     parser.add_argument("root")
     options = parser.parse_args()
     Handler.root = os.fsencode(options.root.rstrip("/"))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     server = Server(("127.0.0.1", options.port), Handler)
+    if options.cert:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.cert)
+        # The handshake is the business of the connection's own thread.
+        server.socket = context.wrap_socket(server.socket, server_side=True,
+                                            do_handshake_on_connect=False)
     port = server.server_address[1]
     if options.port_file:
         with open(options.port_file + ".new", "w") as file:

@@ -79,6 +79,7 @@ struct hsm_object {
 	struct timespec mtime;  /* to put back */
 	uint64_t size;          /* st_size, while nobody truncates */
 	uint64_t end;           /* what the remote has of it */
+	unsigned int renewals;  /* of the version, since the last byte */
 	uint64_t *present;      /* a bit a granule */
 	uint32_t granules, missing;
 	enum hsm_writers writers;

@@ -15,6 +15,9 @@
 /* A stream that nobody wants more of is kept so long. */
 enum { PAUSE_S = 5 };
 
+/* A remote that has another version at each look is given up after so many. */
+enum { RENEWALS = 3 };
+
 /* A transfer of so much reserves its space before it begins. */
 #define RESERVE (UINT64_C(8) << 20)
 
@@ -328,6 +331,7 @@ static int pump(struct hsm_engine *engine, struct hsm_object *object,
 			break;
 		done += len;
 		t->pos += len;
+		object->renewals = 0;
 		atomic_fetch_add(&engine->shared->count.bytes_fetched, len);
 		list = hsm_waiters_satisfied(object);
 		if (list) {
@@ -385,17 +389,20 @@ static void failed(struct hsm_engine *engine, struct hsm_object *object,
 		return;
 	}
 	pthread_mutex_unlock(&engine->lock);
-	if (error == -ESTALE && object->missing == object->granules)
-		error = renew(engine, object, conn);
-	else if (error == -ESTALE)
+	if (error == -ESTALE && object->missing < object->granules)
 		set_flag(engine, object, HSM_FLAG_STALE);
+	else if (error == -ESTALE && object->renewals < RENEWALS)
+		error = renew(engine, object, conn);
 	if (error == -ENOENT)
 		set_flag(engine, object, HSM_FLAG_LOST);
 	if (error)
 		report(engine, object, conn, error);
 	pthread_mutex_lock(&engine->lock);
-	if (!error)
+	if (!error) {
+		object->renewals++;
 		return; /* another try, with the new version */
+	}
+	object->renewals = 0;
 	list = take_between(object, pos, limit, error);
 	object->ahead = 0;
 	pthread_mutex_unlock(&engine->lock);
