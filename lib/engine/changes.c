@@ -130,7 +130,7 @@ int hsm_changes_settle(struct hsm_engine *engine, struct hsm_object *object,
 {
 	int admitted[HSM_ADMITTED];
 	unsigned int count, i;
-	uint64_t size = 0;
+	uint64_t size = 0, expected;
 	int dirty;
 
 	pthread_mutex_lock(&engine->lock);
@@ -138,6 +138,7 @@ int hsm_changes_settle(struct hsm_engine *engine, struct hsm_object *object,
 	for (i = 0; i < count && i < HSM_ADMITTED; i++)
 		admitted[i] = object->admitted[i];
 	object->admitted_count = 0;
+	expected = object->size;
 	pthread_mutex_unlock(&engine->lock);
 	if (!count)
 		return 0;
@@ -149,5 +150,5 @@ int hsm_changes_settle(struct hsm_engine *engine, struct hsm_object *object,
 		return dirty;
 	if (dirty && wrote && size)
 		truncate_again(engine, object);
-	return dirty || size != object->size ? -ECANCELED : 0;
+	return dirty || size != expected ? -ECANCELED : 0;
 }

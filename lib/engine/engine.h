@@ -54,6 +54,7 @@ struct hsm_transfer {
 	uint64_t pos;    /* the next byte that is not here yet */
 	uint64_t limit;  /* it ends here at the latest */
 	uint64_t target; /* and waits here until somebody wants more */
+	unsigned int version; /* of object->versions: what it brings belongs there */
 };
 
 /* With the lock held: let the transfer run on to `end` at least. */
@@ -86,6 +87,7 @@ struct hsm_object {
 	int admitted[HSM_ADMITTED]; /* threads that may truncate in their open */
 	unsigned int admitted_count;
 	unsigned int generation; /* counts truncations and loads */
+	unsigned int versions;   /* counts descriptions */
 	pthread_mutex_t write_lock; /* around each write of ours */
 	bool writing;           /* we have it open for writing */
 	struct hsm_waiter *waiters;
@@ -186,6 +188,13 @@ void hsm_object_free(struct hsm_engine *engine, struct hsm_object *object);
 /* Take version and content from `facts`; the extents are read again later. */
 int hsm_object_describe(struct hsm_object *object,
 			const struct hsm_facts *facts);
+
+/*
+ * A copy of its origin, malloc'd, NULL without memory: the object may be described
+ * anew at any time.  Called without the lock, takes it.
+ */
+char *hsm_object_origin(struct hsm_engine *engine,
+			const struct hsm_object *object);
 
 /* Read the extents.  Called without the lock, takes it. */
 int hsm_object_load(struct hsm_engine *engine, struct hsm_object *object);

@@ -99,7 +99,19 @@ int hsm_object_describe(struct hsm_object *object,
 	object->mtime = facts->st.st_mtim;
 	object->loaded = facts->content == HSM_CONTENT_NONE;
 	object->generation++;
+	object->versions++;
 	return 0;
+}
+
+char *hsm_object_origin(struct hsm_engine *engine,
+			const struct hsm_object *object)
+{
+	char *origin;
+
+	pthread_mutex_lock(&engine->lock);
+	origin = strdup(object->origin);
+	pthread_mutex_unlock(&engine->lock);
+	return origin;
 }
 
 struct hsm_object *hsm_object_make(struct hsm_engine *engine,

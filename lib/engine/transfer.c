@@ -93,15 +93,21 @@ static int write_run(struct hsm_engine *engine, struct hsm_object *object,
 	return ret;
 }
 
-/* Write what is missing of [off, off + len), and account for it. */
+/*
+ * Write what is missing of [off, off + len), and account for it.  -ESTALE: it is
+ * of a version that the file had before.
+ */
 static int write_chunk(struct hsm_engine *engine, struct hsm_object *object,
-		       const char *buf, size_t len, uint64_t off)
+		       unsigned int version, const char *buf, size_t len,
+		       uint64_t off)
 {
 	uint64_t pos = off, end = off + len;
 	int ret = 0;
 
 	pthread_mutex_lock(&object->write_lock);
 	pthread_mutex_lock(&engine->lock);
+	if (version != object->versions)
+		ret = -ESTALE;
 	while (!ret && (pos = hsm_object_missing(object, pos, end)) < end) {
 		uint64_t stop = hsm_object_present(object, pos, end);
 		unsigned int generation = object->generation;
@@ -205,20 +211,15 @@ static void set_flag(struct hsm_engine *engine, struct hsm_object *object,
 		hsm_mark_set(fd, flag);
 }
 
-/* Give a placeholder of which nothing is here the version the remote has now. */
-static int renew(struct hsm_engine *engine, struct hsm_object *object,
-		 struct hsm_conn *conn)
+/* With the write lock held: give a placeholder, still empty, the version `now`. */
+static int renew_as(struct hsm_engine *engine, struct hsm_object *object,
+		    struct hsm_version now)
 {
 	HSM_CLOSE int fd = -1;
 	struct hsm_facts facts;
-	struct hsm_version now;
 	uint64_t resident;
-	int ret = hsm_conn_stat(conn, object->origin, &now);
+	int ret;
 
-	if (ret < 0)
-		return ret;
-	if (now.size == HSM_SIZE_UNKNOWN)
-		return -EPROTO;
 	fd = hsm_handle_open(engine->watch.root, &object->handle,
 			     O_RDWR | O_NONBLOCK);
 	if (fd < 0)
@@ -247,16 +248,43 @@ static int renew(struct hsm_engine *engine, struct hsm_object *object,
 	return ret;
 }
 
+/*
+ * The same with the version that the remote has now, unless another transfer has
+ * done so since the object had `version`.
+ */
+static int renew(struct hsm_engine *engine, struct hsm_object *object,
+		 unsigned int version, struct hsm_conn *conn)
+{
+	HSM_FREE char *origin = hsm_object_origin(engine, object);
+	struct hsm_version now;
+	bool current;
+	int ret = origin ? hsm_conn_stat(conn, origin, &now) : -ENOMEM;
+
+	if (ret < 0)
+		return ret;
+	if (now.size == HSM_SIZE_UNKNOWN)
+		return -EPROTO;
+	pthread_mutex_lock(&object->write_lock);
+	pthread_mutex_lock(&engine->lock);
+	current = version == object->versions;
+	pthread_mutex_unlock(&engine->lock);
+	if (current)
+		ret = renew_as(engine, object, now);
+	pthread_mutex_unlock(&object->write_lock);
+	return ret;
+}
+
 /* Why a transfer failed, in one line for the log. */
 static void report(struct hsm_engine *engine, struct hsm_object *object,
 		   struct hsm_conn *conn, int error)
 {
+	HSM_FREE char *origin = hsm_object_origin(engine, object);
 	const char *why = conn ? hsm_conn_error(conn) : "";
 
 	if (error == -ENOSPC || error == -EDQUOT)
 		why = "no space left to fill it";
 	hsm_log(engine->log, HSM_LOG_ERROR, "%s: cannot be fetched: %s%s%s",
-		object->origin, why ? why : "", why && *why ? ": " : "",
+		origin ? origin : "a file", why ? why : "", why && *why ? ": " : "",
 		strerror(-error));
 }
 
@@ -325,7 +353,8 @@ static int pump(struct hsm_engine *engine, struct hsm_object *object,
 		pthread_mutex_unlock(&engine->lock);
 		ret = read_full(stream, buffer, len);
 		if (!ret)
-			ret = write_chunk(engine, object, buffer, len, pos);
+			ret = write_chunk(engine, object, t->version, buffer,
+					  len, pos);
 		pthread_mutex_lock(&engine->lock);
 		if (ret)
 			break;
@@ -349,14 +378,15 @@ static int transfer(struct hsm_engine *engine, struct hsm_object *object,
 	bool rest = t->limit == object->end;
 	struct hsm_version want = object->version, now;
 	struct hsm_stream *stream = NULL;
-	uint64_t start = t->pos, off = t->pos;
+	uint64_t start = t->pos, off = t->pos, target = t->target;
+	HSM_FREE char *origin = strdup(object->origin);
 	int ret;
 
 	pthread_mutex_unlock(&engine->lock);
-	ret = make_room(engine, object, t->pos, t->target);
+	ret = origin ? make_room(engine, object, off, target) : -ENOMEM;
 	/* To the very end is asked for without a range where there is none. */
 	if (!ret)
-		ret = hsm_stream_open(conn, object->origin, &want, off,
+		ret = hsm_stream_open(conn, origin, &want, off,
 				      rest && !off ? 0 : t->limit - off,
 				      &stream, &now, &start);
 	if (!ret && (off || !rest) && !want.etag[0] && now.etag[0])
@@ -383,16 +413,19 @@ static void failed(struct hsm_engine *engine, struct hsm_object *object,
 {
 	struct hsm_waiter *list;
 	uint64_t pos = t->pos, limit = t->limit;
+	bool nothing = object->missing == object->granules;
 
+	if (t->version != object->versions)
+		return; /* another try, with the version that it has now */
 	if (error == -ECANCELED && !engine->stop) {
 		redecide(object);
 		return;
 	}
 	pthread_mutex_unlock(&engine->lock);
-	if (error == -ESTALE && object->missing < object->granules)
+	if (error == -ESTALE && !nothing)
 		set_flag(engine, object, HSM_FLAG_STALE);
 	else if (error == -ESTALE && object->renewals < RENEWALS)
-		error = renew(engine, object, conn);
+		error = renew(engine, object, t->version, conn);
 	if (error == -ENOENT)
 		set_flag(engine, object, HSM_FLAG_LOST);
 	if (error)
@@ -416,6 +449,7 @@ static void run(struct hsm_engine *engine, struct hsm_object *object,
 	struct hsm_transfer **p;
 	int ret;
 
+	t->version = object->versions;
 	t->next = object->transfers;
 	object->transfers = t;
 	ret = transfer(engine, object, t, conn, buffer);

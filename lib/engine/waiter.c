@@ -36,13 +36,27 @@ static int seal(struct hsm_engine *engine, const struct hsm_object *object)
 {
 	HSM_CLOSE int fd = hsm_handle_open(engine->watch.root, &object->handle,
 					   O_RDONLY | O_NONBLOCK | O_NOATIME);
-	bool resized = object->size != (uint64_t)object->version.size;
+	bool resized;
 
+	pthread_mutex_lock(&engine->lock);
+	resized = object->size != (uint64_t)object->version.size;
+	pthread_mutex_unlock(&engine->lock);
 	if (fd < 0)
 		return fd;
 	if (fdatasync(fd) < 0)
 		return -errno;
 	return hsm_mark_set(fd, resized ? HSM_FLAG_DIRTY : HSM_FLAG_WHOLE);
+}
+
+static bool is_complete(struct hsm_engine *engine,
+			const struct hsm_object *object)
+{
+	bool complete;
+
+	pthread_mutex_lock(&engine->lock);
+	complete = object->loaded && !object->missing;
+	pthread_mutex_unlock(&engine->lock);
+	return complete;
 }
 
 void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
@@ -56,8 +70,8 @@ void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
 			w->error = seal(engine, object);
 		if (w->slot) {
 			/* While the reader waits: nobody can evict before. */
-			if (!w->error && !w->reserve && object->loaded &&
-			    !object->missing)
+			if (!w->error && !w->reserve &&
+			    is_complete(engine, object))
 				hsm_watch_quiet(&engine->watch,
 						w->slot->event.fd,
 						HSM_QUIET_UNMODIFIED);
