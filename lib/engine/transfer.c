@@ -413,7 +413,8 @@ static void failed(struct hsm_engine *engine, struct hsm_object *object,
 {
 	struct hsm_waiter *list;
 	uint64_t pos = t->pos, limit = t->limit;
-	bool nothing = object->missing == object->granules;
+	bool renewable = object->missing == object->granules;
+	bool again = object->renewals < RENEWALS;
 
 	if (t->version != object->versions)
 		return; /* another try, with the version that it has now */
@@ -422,9 +423,9 @@ static void failed(struct hsm_engine *engine, struct hsm_object *object,
 		return;
 	}
 	pthread_mutex_unlock(&engine->lock);
-	if (error == -ESTALE && !nothing)
+	if (error == -ESTALE && !renewable)
 		set_flag(engine, object, HSM_FLAG_STALE);
-	else if (error == -ESTALE && object->renewals < RENEWALS)
+	else if (error == -ESTALE && again)
 		error = renew(engine, object, t->version, conn);
 	if (error == -ENOENT)
 		set_flag(engine, object, HSM_FLAG_LOST);
