@@ -107,6 +107,29 @@ cost_less() { # MARK LIMIT
 	cost_less "$mark" $((44 << 20))
 }
 
+written() { # sectors of the file system under test, since it is there
+	awk '{ print $7 }' "/sys/dev/block/$(mountpoint -d "$MNT")/stat"
+}
+
+sent() { # MARK BYTES (--status would look at extents, and flush for that)
+	(($(fetched_bytes "$1") >= $2))
+}
+
+@test "2.6 streaming: the end of a large file does not wait for the disk" {
+	local mark before after
+	serve_tree files/sizes
+	sync -f "$MNT"
+	mark=$(log_mark)
+	exec 7<"$dir/64M"
+	bounded dd bs=128K count=320 of=/dev/null status=none <&7
+	wait_for "the last bytes" sent "$mark" $((64 << 20))
+	before=$(written)
+	bounded cmp - <(tail -c 24M "$TREES/files/sizes/64M") <&7
+	after=$(written)
+	exec 7<&-
+	((after - before < 16 << 11)) || fail "$((after - before)) sectors were written"
+}
+
 @test "2.6 streaming: a directory that is walked is fetched ahead" {
 	local before after copy=$BATS_TEST_TMPDIR/copy
 	mkdir "$copy"

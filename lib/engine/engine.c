@@ -264,7 +264,7 @@ bool hsm_engine_access(struct hsm_engine *engine, const struct hsm_handle *handl
 	waiter->end = slot->event.off + slot->event.count;
 	pthread_mutex_lock(&engine->lock);
 	object = hsm_object_find(engine, handle);
-	known = object && object->loaded && object->missing &&
+	known = object && object->loaded && !object->quiet &&
 		object->writers == HSM_WRITERS_NONE &&
 		!object->admitted_count &&
 		object->size == (uint64_t)object->version.size;
@@ -358,6 +358,7 @@ void hsm_engine_forget(struct hsm_engine *engine,
 		for (i = 0; i < (object->granules + 63) / 64; i++)
 			object->present[i] = 0;
 		object->missing = object->granules;
+		object->quiet = false;
 		object->generation++;
 	}
 	pthread_mutex_unlock(&engine->lock);

@@ -24,6 +24,9 @@
 /* Content comes and is accounted for in granules. */
 #define HSM_GRANULE UINT64_C(65536)
 
+/* A transfer of so much reserves its space before it begins. */
+#define HSM_RESERVE (UINT64_C(8) << 20)
+
 enum {
 	HSM_BUCKETS = 1024,
 	HSM_IDLE_OBJECTS = 512, /* partial files that are remembered */
@@ -83,6 +86,7 @@ struct hsm_object {
 	unsigned int renewals;  /* of the version, since the last byte */
 	uint64_t *present;      /* a bit a granule */
 	uint32_t granules, missing;
+	bool quiet;             /* complete, and marked to raise no events */
 	enum hsm_writers writers;
 	int admitted[HSM_ADMITTED]; /* threads that may truncate in their open */
 	unsigned int admitted_count;

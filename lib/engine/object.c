@@ -62,8 +62,14 @@ void hsm_object_put(struct hsm_engine *engine, struct hsm_object *object)
 {
 	if (--object->refs)
 		return;
-	/* What is complete, or was never looked at, is on disk and not here. */
-	if (!object->loaded || !object->missing) {
+	/*
+	 * What is complete, or was never looked at, is on disk and not here.  But
+	 * reserved space that was filled looks empty on disk until it is written
+	 * back, and a reader who comes before it is quiet must not wait for that.
+	 */
+	if (!object->loaded ||
+	    (!object->missing &&
+	     (object->quiet || object->size < HSM_RESERVE))) {
 		hsm_object_free(engine, object);
 		return;
 	}
@@ -98,6 +104,7 @@ int hsm_object_describe(struct hsm_object *object,
 	object->end = end;
 	object->mtime = facts->st.st_mtim;
 	object->loaded = facts->content == HSM_CONTENT_NONE;
+	object->quiet = false;
 	object->generation++;
 	object->versions++;
 	return 0;

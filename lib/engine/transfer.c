@@ -18,9 +18,6 @@ enum { PAUSE_S = 5 };
 /* A remote that has another version at each look is given up after so many. */
 enum { RENEWALS = 3 };
 
-/* A transfer of so much reserves its space before it begins. */
-#define RESERVE (UINT64_C(8) << 20)
-
 /* A read this close behind a running transfer waits for it. */
 #define SOON (UINT64_C(4) << 20)
 
@@ -158,7 +155,7 @@ static int make_room(struct hsm_engine *engine, struct hsm_object *object,
 {
 	int ret;
 
-	if (end - off < RESERVE)
+	if (end - off < HSM_RESERVE)
 		return 0;
 	pthread_mutex_lock(&object->write_lock);
 	ret = hsm_changes_settle(engine, object, false);

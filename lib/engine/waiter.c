@@ -48,15 +48,18 @@ static int seal(struct hsm_engine *engine, const struct hsm_object *object)
 	return hsm_mark_set(fd, resized ? HSM_FLAG_DIRTY : HSM_FLAG_WHOLE);
 }
 
-static bool is_complete(struct hsm_engine *engine,
-			const struct hsm_object *object)
+/* While a reader waits, so that nobody can evict meanwhile. */
+static void quiet_if_complete(struct hsm_engine *engine,
+			      struct hsm_object *object, int fd)
 {
 	bool complete;
 
 	pthread_mutex_lock(&engine->lock);
 	complete = object->loaded && !object->missing;
+	object->quiet |= complete;
 	pthread_mutex_unlock(&engine->lock);
-	return complete;
+	if (complete)
+		hsm_watch_quiet(&engine->watch, fd, HSM_QUIET_UNMODIFIED);
 }
 
 void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
@@ -69,12 +72,9 @@ void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
 		if (!w->error && w->seal)
 			w->error = seal(engine, object);
 		if (w->slot) {
-			/* While the reader waits: nobody can evict before. */
-			if (!w->error && !w->reserve &&
-			    is_complete(engine, object))
-				hsm_watch_quiet(&engine->watch,
-						w->slot->event.fd,
-						HSM_QUIET_UNMODIFIED);
+			if (!w->error && !w->reserve)
+				quiet_if_complete(engine, object,
+						  w->slot->event.fd);
 			hsm_slot_answer(engine, w->slot, w->error);
 		}
 		if (w->done)
