@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -31,6 +32,7 @@ struct worker {
 struct reader {
 	struct worker *worker;
 	char *buffer;
+	int events; /* an epoll of the content group */
 };
 
 static bool in_slot(const struct hsm_shared *shared, int fd)
@@ -167,18 +169,35 @@ static bool read_events(struct worker *worker, char *buffer)
 	return true;
 }
 
+/*
+ * The group wakes everybody who reads or polls it for each event, which costs more
+ * than the event.  With an exclusive watch for each thread it wakes one of those
+ * that have nothing to do.
+ */
+static int watch_exclusively(int group)
+{
+	struct epoll_event readable = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, group, &readable) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 static void *read_content(void *arg)
 {
 	struct reader reader = *(struct reader *)arg;
 	struct hsm_service *service = reader.worker->service;
-	struct pollfd ready = { .fd = service->watch.content, .events = POLLIN };
+	struct epoll_event ready;
 
 	free(arg);
 	while (!atomic_load(&service->shared->stopping)) {
 		/* Without asking first whether there are more. */
 		while (read_events(reader.worker, reader.buffer))
 			;
-		poll(&ready, 1, 500);
+		epoll_wait(reader.events, &ready, 1, 500);
 	}
 	return NULL;
 }
@@ -195,8 +214,10 @@ static int start_readers(struct worker *worker)
 			return -ENOMEM;
 		*reader = (struct reader){
 			worker, worker->service->shared->buffers[i],
+			watch_exclusively(worker->service->watch.content),
 		};
-		if (pthread_create(&thread, NULL, read_content, reader))
+		if (reader->events < 0 ||
+		    pthread_create(&thread, NULL, read_content, reader))
 			return -EAGAIN;
 		pthread_detach(thread);
 	}
