@@ -460,3 +460,63 @@ becomes_another() { # KIND-BEFORE KIND-AFTER
 	bounded hsm-mark -q --refresh "$stream/f$n"
 	reads "$stream/f$n" "$root/stream/f$n" right
 }
+
+# ------------------------------------------------------- the remote is away --
+
+# Read 20 cold files at once: EIO for all, after the bound and not 20 of them; what
+# is here meanwhile costs no time.
+all_fail_together() { # DIR FIRST
+	local before n pids=() file took
+	before=$(now_ms)
+	for ((n = $2; n < $2 + 20; n++)); do
+		file=n$n
+		bounded -30 cat "$1/$file" >/dev/null 2>"$BATS_TEST_TMPDIR/$file" 3>&- &
+		pids+=($!)
+	done
+	sleep 0.5
+	TIMEOUT=-1 reads "$1/f1" "$root/whole/f1" right
+	TIMEOUT=-1 reads "$1/f2" "$BATS_TEST_TMPDIR/mine" right
+	echo more >>"$1/f2"
+	echo new >"$1/new"
+	echo more >>"$BATS_TEST_TMPDIR/mine"
+	(($(now_ms) - before < 2500)) || fail "what is here took $(($(now_ms) - before)) ms"
+	for n in "${pids[@]}"; do
+		! wait "$n"
+	done
+	took=$(($(now_ms) - before))
+	echo "20 reads took $took ms"
+	((took < TIMEOUT * 1500 + 1000)) || fail "20 reads took $took ms"
+	for ((n = $2; n < $2 + 20; n++)); do
+		[[ $(<"$BATS_TEST_TMPDIR/n$n") == *": Input/output error" ]]
+		[ "$(resident "$1/n$n")" = 0 ]
+	done
+}
+
+@test "3.8 remote away: what is here is at hand, 20 new reads fail after the bound together" {
+	local pid port n
+	fault_server "$BATS_TEST_TMPDIR/server" "$root"
+	others=$pid
+	dir=$(new_dir away)
+	serve_faults whole "$dir"
+	reads "$dir/f1" "$root/whole/f1" right
+	cp "$root/whole/n1" "$BATS_TEST_TMPDIR/mine"
+	cat "$BATS_TEST_TMPDIR/mine" >"$dir/f2"
+	# Connections are made, and nothing ever comes.
+	kill -STOP "$pid"
+	all_fail_together "$dir" 10
+	kill -CONT "$pid"
+	for ((n = 10; n < 30; n++)); do
+		reads "$dir/n$n" "$root/whole/n$n" right
+	done
+	# Refused.
+	kill "$pid"
+	wait "$pid" || true
+	all_fail_together "$dir" 30
+	fault_server "$BATS_TEST_TMPDIR/server" "$root" --port "$port"
+	others=$pid
+	for ((n = 30; n < 50; n++)); do
+		reads "$dir/n$n" "$root/whole/n$n" right
+	done
+	is dirty "$dir/f2"
+	is local "$dir/new"
+}

@@ -28,6 +28,7 @@ static void submit(struct hsm_engine *engine, struct hsm_slot *slot,
 	}
 	*waiter = *want;
 	waiter->slot = slot;
+	waiter->user = hsm_opener_user(slot->event.tid);
 	hsm_engine_submit(engine, handle, slot->event.fd, facts, waiter);
 }
 

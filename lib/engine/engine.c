@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "stage/opener.h"
 
 /* The longest read-ahead. */
 #define WINDOW_LAST (UINT64_C(32) << 20)
@@ -18,33 +19,6 @@ struct thread_arg {
 	struct hsm_engine *engine;
 	unsigned int index;
 };
-
-static int push(struct hsm_queue *queue, struct hsm_object *object)
-{
-	if (queue->len == queue->size) {
-		size_t size = queue->size ? 2 * queue->size : 256, i;
-		struct hsm_object **objects = calloc(size, sizeof(*objects));
-
-		if (!objects)
-			return -ENOMEM;
-		for (i = 0; i < queue->len; i++)
-			objects[i] = queue->objects[(queue->head + i) %
-						    queue->size];
-		free(queue->objects);
-		*queue = (struct hsm_queue){ objects, size, 0, queue->len };
-	}
-	queue->objects[(queue->head + queue->len++) % queue->size] = object;
-	return 0;
-}
-
-static struct hsm_object *pop(struct hsm_queue *queue)
-{
-	struct hsm_object *object = queue->objects[queue->head];
-
-	queue->head = (queue->head + 1) % queue->size;
-	queue->len--;
-	return object;
-}
 
 static void wake(struct hsm_engine *engine, struct hsm_sleeper *sleeper)
 {
@@ -66,13 +40,17 @@ static void sleep_once(struct hsm_engine *engine)
 }
 
 void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
-		      bool ahead)
+		      int64_t user)
 {
+	bool ahead = user == HSM_USER_AHEAD;
+	int ret = ahead ? hsm_queue_push_later(&engine->queue, object) :
+			  hsm_queue_push(&engine->queue, user, object);
+
 	/* Without memory for one more entry the others still come. */
-	if (push(ahead ? &engine->later : &engine->queue, object) < 0)
+	if (ret < 0)
 		return;
 	hsm_object_get(engine, object);
-	if (engine->sleepers)
+	if (engine->sleepers && hsm_queue_ready(&engine->queue, !ahead))
 		wake(engine, engine->sleepers);
 	else if (!ahead)
 		pthread_cond_broadcast(&engine->wanted);
@@ -87,16 +65,16 @@ static void *work(void *p)
 	free(p);
 	pthread_mutex_lock(&engine->lock);
 	while (buffer && !engine->stop) {
-		struct hsm_object *object;
+		int64_t user;
+		struct hsm_object *object = hsm_queue_pop(&engine->queue, &user);
 
-		if (!engine->queue.len && !engine->later.len) {
+		if (!object) {
 			sleep_once(engine);
 			continue;
 		}
-		object = pop(engine->queue.len ? &engine->queue :
-						 &engine->later);
 		hsm_transfer_service(engine, object, engine->conns[arg.index],
 				     buffer);
+		hsm_queue_done(&engine->queue, user);
 		hsm_object_put(engine, object);
 	}
 	pthread_mutex_unlock(&engine->lock);
@@ -106,17 +84,18 @@ static void *work(void *p)
 
 int hsm_engine_start(struct hsm_engine *engine)
 {
-	unsigned int i;
+	unsigned int i, count = engine->jobs + HSM_QUEUE_SPARE;
 
 	pthread_mutex_init(&engine->lock, NULL);
 	pthread_mutex_init(&engine->changes_lock, NULL);
 	pthread_cond_init(&engine->wanted, NULL);
 	engine->idle.idle_next = engine->idle.idle_prev = &engine->idle;
-	engine->threads = calloc(engine->jobs, sizeof(*engine->threads));
-	engine->conns = calloc(engine->jobs, sizeof(struct hsm_conn *));
+	engine->queue.jobs = engine->jobs;
+	engine->threads = calloc(count, sizeof(*engine->threads));
+	engine->conns = calloc(count, sizeof(struct hsm_conn *));
 	if (!engine->threads || !engine->conns)
 		return -ENOMEM;
-	for (i = 0; i < engine->jobs; i++) {
+	for (i = 0; i < count; i++) {
 		struct thread_arg *arg = malloc(sizeof(*arg));
 		int ret = arg ? hsm_conn_open(&engine->conns[i], engine->remote) :
 				-ENOMEM;
@@ -176,12 +155,11 @@ void hsm_engine_stop(struct hsm_engine *engine)
 	pthread_mutex_lock(&engine->lock);
 	fail_everyone(engine);
 	pthread_mutex_unlock(&engine->lock);
-	for (i = 0; i < engine->jobs; i++)
+	for (i = 0; i < engine->jobs + HSM_QUEUE_SPARE; i++)
 		hsm_conn_close(engine->conns[i]);
 	free(engine->threads);
 	free(engine->conns);
-	free(engine->queue.objects);
-	free(engine->later.objects);
+	hsm_queue_free(&engine->queue);
 }
 
 /*
@@ -231,9 +209,10 @@ static struct hsm_waiter *add_waiter(struct hsm_engine *engine,
 				     struct hsm_object *object,
 				     struct hsm_waiter *waiter)
 {
-	bool ahead = waiter->ahead;
+	int64_t user = waiter->ahead ? HSM_USER_AHEAD : waiter->user;
 	struct hsm_waiter *done;
 
+	waiter->since_ns = hsm_away_now_ns();
 	hsm_object_get(engine, object);
 	if (waiter->slot && !waiter->slot->event.open && !waiter->undecided &&
 	    !waiter->whole) {
@@ -245,8 +224,21 @@ static struct hsm_waiter *add_waiter(struct hsm_engine *engine,
 	done = hsm_waiters_satisfied(object);
 	/* A thread looks even when one is on it: ranges go in parallel. */
 	if (object->waiters || wants_ahead(engine, object))
-		hsm_engine_queue(engine, object, ahead);
+		hsm_engine_queue(engine, object, user);
 	return done;
+}
+
+/* With the lock held: the object, when its file need not be looked at. */
+static struct hsm_object *find_known(struct hsm_engine *engine,
+				     const struct hsm_handle *handle)
+{
+	struct hsm_object *object = hsm_object_find(engine, handle);
+	bool known = object && object->loaded && !object->quiet &&
+		     object->writers == HSM_WRITERS_NONE &&
+		     !object->admitted_count &&
+		     object->size == (uint64_t)object->version.size;
+
+	return known ? object : NULL;
 }
 
 bool hsm_engine_access(struct hsm_engine *engine, const struct hsm_handle *handle,
@@ -255,27 +247,31 @@ bool hsm_engine_access(struct hsm_engine *engine, const struct hsm_handle *handl
 	struct hsm_waiter *waiter = calloc(1, sizeof(*waiter));
 	struct hsm_object *object;
 	struct hsm_waiter *done = NULL;
-	bool known;
 
 	if (!waiter)
 		return false;
 	waiter->slot = slot;
 	waiter->off = slot->event.off;
 	waiter->end = slot->event.off + slot->event.count;
+	waiter->user = HSM_USER_UNKNOWN;
 	pthread_mutex_lock(&engine->lock);
-	object = hsm_object_find(engine, handle);
-	known = object && object->loaded && !object->quiet &&
-		object->writers == HSM_WRITERS_NONE &&
-		!object->admitted_count &&
-		object->size == (uint64_t)object->version.size;
-	if (known)
+	object = find_known(engine, handle);
+	if (object && hsm_object_missing(object, waiter->off, waiter->end) <
+			      waiter->end) {
+		/* It is going to wait: now it matters who it is. */
+		pthread_mutex_unlock(&engine->lock);
+		waiter->user = hsm_opener_user(slot->event.tid);
+		pthread_mutex_lock(&engine->lock);
+		object = find_known(engine, handle);
+	}
+	if (object)
 		done = add_waiter(engine, object, waiter);
 	pthread_mutex_unlock(&engine->lock);
-	if (known)
+	if (object)
 		hsm_waiters_finish(engine, object, done);
 	else
 		free(waiter);
-	return known;
+	return object;
 }
 
 /*

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "engine/queue.h"
 #include "engine/shared.h"
 #include "local/handle.h"
 #include "local/watch.h"
@@ -45,6 +46,8 @@ struct hsm_waiter {
 	bool ahead;          /* nobody waits yet: after those who do */
 	bool undecided;      /* decide about its event once our write is over */
 	struct hsm_slot *slot; /* the event to answer, or NULL */
+	int64_t user;        /* whose turn this takes: see queue.h */
+	int64_t since_ns;    /* CLOCK_MONOTONIC, when it began to wait */
 	/* Called once, from a thread of the engine, without its lock. */
 	void (*done)(void *arg, int error);
 	void *arg;
@@ -102,10 +105,13 @@ struct hsm_object {
 	uint64_t ahead;         /* read ahead to here; 0: no */
 };
 
-/* A ring that grows. */
-struct hsm_queue {
-	struct hsm_object **objects;
-	size_t size, head, len;
+/*
+ * Since when nothing comes from the remote, whatever is asked for.  Who has
+ * waited through the failures of others is not to wait as long once more.
+ */
+struct hsm_away {
+	unsigned int failures; /* in a row, without a byte between them */
+	int64_t took_ns;       /* the longest of them */
 };
 
 struct hsm_engine {
@@ -127,8 +133,8 @@ struct hsm_engine {
 	struct hsm_object *buckets[HSM_BUCKETS];
 	struct hsm_object idle;   /* list head, oldest first */
 	unsigned int idle_count;
-	struct hsm_queue queue;  /* objects that somebody waits for */
-	struct hsm_queue later;  /* and those that are only read ahead */
+	struct hsm_queue queue;  /* objects that are to be looked at */
+	struct hsm_away away;
 	bool stop;
 	pthread_t *threads;
 	unsigned int thread_count;
@@ -172,11 +178,28 @@ void hsm_engine_forget(struct hsm_engine *engine,
 		       const struct hsm_handle *handle);
 
 /*
- * With the lock held: let one more thread look at `object`; `ahead`: when there
- * is nothing better to do.
+ * With the lock held: let one more thread look at `object`, when it is `user`'s
+ * turn; HSM_USER_AHEAD: when there is nothing better to do.
  */
 void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
-		      bool ahead);
+		      int64_t user);
+
+/* ---- away.c; all with the lock held ---- */
+
+int64_t hsm_away_now_ns(void);
+
+/*
+ * Before `conn` asks for `object`: how much patience those who wait for it have
+ * left.  -EHOSTDOWN: none, and the remote has failed often enough meanwhile.
+ */
+int hsm_away_check(struct hsm_engine *engine, struct hsm_object *object,
+		   struct hsm_conn *conn);
+
+/* Bytes came: the remote is there. */
+void hsm_away_end(struct hsm_engine *engine);
+
+/* What began at `began_ns` ended with `error`. */
+void hsm_away_note(struct hsm_engine *engine, int error, int64_t began_ns);
 
 /* ---- object.c; all with the lock held unless it says otherwise ---- */
 

@@ -280,6 +280,8 @@ static void report(struct hsm_engine *engine, struct hsm_object *object,
 
 	if (error == -ENOSPC || error == -EDQUOT)
 		why = "no space left to fill it";
+	if (error == -EHOSTDOWN)
+		why = "nothing comes from the remote";
 	hsm_log(engine->log, HSM_LOG_ERROR, "%s: cannot be fetched: %s%s%s",
 		origin ? origin : "a file", why ? why : "", why && *why ? ": " : "",
 		strerror(-error));
@@ -294,7 +296,10 @@ static bool wait_for_demand(struct hsm_engine *engine,
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += PAUSE_S;
 	while (transfer->pos >= transfer->target) {
-		if (engine->stop || (engine->queue.len && !engine->sleepers))
+		/* Whoever waits and is let begin needs a thread. */
+		if (engine->stop ||
+		    (engine->queue.len &&
+		     !(engine->sleepers && hsm_queue_ready(&engine->queue, true))))
 			return false;
 		if (pthread_cond_timedwait(&engine->wanted, &engine->lock,
 					   &until) == ETIMEDOUT)
@@ -358,6 +363,7 @@ static int pump(struct hsm_engine *engine, struct hsm_object *object,
 		done += len;
 		t->pos += len;
 		object->renewals = 0;
+		hsm_away_end(engine);
 		atomic_fetch_add(&engine->shared->count.bytes_fetched, len);
 		list = hsm_waiters_satisfied(object);
 		if (list) {
@@ -376,9 +382,13 @@ static int transfer(struct hsm_engine *engine, struct hsm_object *object,
 	struct hsm_version want = object->version, now;
 	struct hsm_stream *stream = NULL;
 	uint64_t start = t->pos, off = t->pos, target = t->target;
-	HSM_FREE char *origin = strdup(object->origin);
-	int ret;
+	int64_t began = hsm_away_now_ns();
+	HSM_FREE char *origin = NULL;
+	int ret = hsm_away_check(engine, object, conn);
 
+	if (ret)
+		return ret;
+	origin = strdup(object->origin);
 	pthread_mutex_unlock(&engine->lock);
 	ret = origin ? make_room(engine, object, off, target) : -ENOMEM;
 	/* To the very end is asked for without a range where there is none. */
@@ -399,6 +409,7 @@ static int transfer(struct hsm_engine *engine, struct hsm_object *object,
 		}
 		ret = pump(engine, object, t, stream, buffer);
 	}
+	hsm_away_note(engine, ret, began);
 	pthread_mutex_unlock(&engine->lock);
 	hsm_stream_close(stream);
 	pthread_mutex_lock(&engine->lock);

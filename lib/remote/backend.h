@@ -60,6 +60,7 @@ struct hsm_conn {
 	struct hsm_remote *remote;
 	struct hsm_stream stream;
 	atomic_bool canceled;
+	unsigned int hurry; /* how often to take a quarter of the patience */
 	uint64_t bytes, requests;
 	char error[1024];
 };

@@ -37,14 +37,16 @@ void hsm_http_patience_renew(const struct hsm_http_conn *conn,
 {
 	const struct hsm_http_remote *remote = hsm_http_remote_of(&conn->base);
 
-	patience->end_ns = hsm_http_now_ns() + remote->timeout_ns;
+	patience->end_ns = hsm_http_now_ns() +
+			   (remote->timeout_ns >> 2 * conn->base.hurry);
 	begin_attempt(patience);
 }
 
 struct hsm_http_patience hsm_http_patience(const struct hsm_http_conn *conn)
 {
 	struct hsm_http_patience patience = {
-		.tries_left = hsm_http_remote_of(&conn->base)->retries,
+		.tries_left = hsm_http_remote_of(&conn->base)->retries >>
+			      2 * conn->base.hurry,
 	};
 
 	hsm_http_patience_renew(conn, &patience);

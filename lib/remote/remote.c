@@ -106,6 +106,11 @@ void hsm_conn_count(const struct hsm_conn *conn, uint64_t *bytes,
 	*requests = conn->requests;
 }
 
+void hsm_conn_hurry(struct hsm_conn *conn, unsigned int steps)
+{
+	conn->hurry = steps;
+}
+
 void hsm_conn_cancel(struct hsm_conn *conn)
 {
 	atomic_store(&conn->canceled, true);
@@ -199,12 +204,15 @@ int hsm_stream_open(struct hsm_conn *conn, const char *path,
 
 ssize_t hsm_stream_read(struct hsm_stream *stream, void *buf, size_t len)
 {
-	int error = hsm_conn_check(stream->conn);
+	struct hsm_conn *conn = stream->conn;
+	ssize_t n = hsm_conn_check(conn);
 
-	if (error || !len)
-		return error;
-	return stream->conn->remote->backend->stream_read(stream->conn, buf,
-							  len);
+	if (n || !len)
+		return n;
+	n = conn->remote->backend->stream_read(conn, buf, len);
+	if (n > 0)
+		conn->hurry = 0;
+	return n;
 }
 
 void hsm_stream_close(struct hsm_stream *stream)

@@ -87,6 +87,12 @@ void hsm_conn_count(const struct hsm_conn *conn, uint64_t *bytes,
 		    uint64_t *requests);
 
 /*
+ * Until the first bytes have come, the calls on `conn` have only a part of
+ * `timeout` and `retries`: a quarter for each of `steps`.
+ */
+void hsm_conn_hurry(struct hsm_conn *conn, unsigned int steps);
+
+/*
  * Make the call that runs on `conn` (and every later one) return -ECANCELED
  * soon.  Any thread; the one call that may overlap with others.
  */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -170,4 +171,28 @@ bool hsm_opener_has_device(int tid)
 			return true;
 	}
 	return false;
+}
+
+/* <linux/pidfd.h> of 6.13, as far as it is needed. */
+struct pidfd_info {
+	uint64_t mask, cgroup;
+	uint32_t pid, tgid, ppid;
+	uint32_t ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	uint32_t spare;
+};
+_Static_assert(sizeof(struct pidfd_info) == 64, "as the kernel has it");
+
+#define PIDFD_INFO _IOWR(0xff, 11, struct pidfd_info)
+#define PIDFD_OF_THREAD O_EXCL
+
+/* In /proc a process that cannot be dumped belongs to root, whoever runs it. */
+int64_t hsm_opener_user(int tid)
+{
+	HSM_CLOSE int fd = tid > 0 ? (int)syscall(SYS_pidfd_open, tid,
+						  PIDFD_OF_THREAD) : -1;
+	struct pidfd_info info = { .mask = 0 };
+
+	if (fd < 0 || ioctl(fd, PIDFD_INFO, &info) < 0)
+		return -1;
+	return info.ruid;
 }

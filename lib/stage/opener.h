@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Who waits, and in which system call: read from /proc, because an event tells
- * neither the open's flags nor that an access is a truncate(2).
+ * neither the open's flags nor that an access is a truncate(2), nor whose it is.
  * Raises no event (procfs).
  */
 #ifndef HSM_STAGE_OPENER_H
 #define HSM_STAGE_OPENER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum hsm_call {
 	HSM_CALL_UNKNOWN,  /* not readable, io_uring, another ABI, ... */
@@ -28,5 +29,8 @@ bool hsm_opener_named(int tid, const char *names);
 
 /* Whether its process has a loop or other block device, or loop-control, open. */
 bool hsm_opener_has_device(int tid);
+
+/* The real uid of thread `tid`, as this user namespace has it; -1: not known. */
+int64_t hsm_opener_user(int tid);
 
 #endif
