@@ -472,8 +472,9 @@ static int serve(struct hsm_service *service, struct place *place,
 
 static void *shared_memory(size_t size)
 {
+	/* Populated: the guard must not need memory later. */
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		       MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -506,6 +507,8 @@ int hsm_serve(const struct hsm_serve_options *given, struct hsm_failure *failure
 		options.retries = 5;
 	if (!options.timeout_s)
 		options.timeout_s = 60;
+	if (!options.worker_timeout_s)
+		options.worker_timeout_s = 60;
 	ret = serve(&service, &place, answer, failure);
 	hsm_store_close(&service.store);
 	if (ret < 0)

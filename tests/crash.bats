@@ -82,6 +82,129 @@ read_while_killing() { # KEY...
 	ends_cleanly
 }
 
+# ------------------------------------------------------------- kill points --
+
+# A server whose messages go to $log.
+serve_logged() { # TREE [OPTION...]
+	log=$BATS_TEST_TMPDIR/log
+	serve_tree "$@" --log-file "$log"
+}
+
+standby_pid() {
+	local pid
+	for pid in $(hsm_pids "$dir"); do
+		[[ $(cat "/proc/$pid/comm") != hsm-standby ]] || echo "$pid"
+	done
+}
+
+# Attach strace with OPTIONS to PID; sets $tracer.  It ends with what it traces.
+trace() { # PID OPTION...
+	local pid=$1
+	shift
+	strace -qq -o /dev/null -p "$pid" "$@" 3>&- &
+	tracer=$!
+	attached() {
+		! grep -L "^TracerPid:.$tracer\$" "/proc/$pid/status" | grep -q . || return
+		[[ " $* " != *" -f "* ]] || ! grep -L "^TracerPid:.$tracer\$" "/proc/$pid/task"/*/status | grep -q .
+	}
+	wait_for "strace" attached "$@"
+}
+
+# Readers of a small file, one that is fetched whole and one that streams.
+start_readers() {
+	local file
+	readers=()
+	for file in text 5M 64M; do
+		bounded -40 cmp -n 9000000 "$dir/$file" "$TREES/files/sizes/$file" 3>&- &
+		readers+=($!)
+	done
+}
+
+readers_succeed() {
+	local pid
+	for pid in "${readers[@]}"; do
+		wait "$pid" || fail "$1: a reader failed: $(tail -n 20 "$log")"
+	done
+}
+
+was_killed() { # KEY PID WHERE
+	[ "$(status "$dir" "$1")" != "$2" ] && return
+	kill "$tracer" || true
+	fail "$3: not reached"
+}
+
+nothing_is_left() {
+	[ "$(status "$dir" waiting)" = 0 ]
+	[ "$(status "$dir" errors)" = 0 ]
+	ends_cleanly
+}
+
+@test "3.1 crash: the worker is killed in each system call of a fill" {
+	local call worker
+	serve_logged files/sizes --read-ahead-files 0
+	for call in read name_to_handle_at newfstatat flistxattr fgetxattr openat sendto recvfrom \
+		open_by_handle_at pwrite64 utimensat fallocate fanotify_mark write close; do
+		chill "$dir"
+		worker=$(status "$dir" worker_pid)
+		trace "$worker" -f -e trace="$call" -e inject="$call:signal=KILL"
+		start_readers
+		readers_succeed "$call"
+		was_killed worker_pid "$worker" "$call"
+	done
+	nothing_is_left
+}
+
+@test "3.1 crash: the worker is killed after a system call of a fill, before it goes on" {
+	local call worker
+	serve_logged files/sizes --read-ahead-files 0
+	# read: the kernel has made the descriptor, nobody has seen the event yet.
+	# write: the reader has its answer, the slot is still taken.
+	for call in read pwrite64 utimensat write close; do
+		chill "$dir"
+		worker=$(status "$dir" worker_pid)
+		trace "$worker" -f -e trace="$call" -e inject="$call:delay_exit=2s"
+		start_readers
+		sleep 0.3
+		kill -KILL "$worker"
+		readers_succeed "$call"
+		was_killed worker_pid "$worker" "$call"
+	done
+	nothing_is_left
+}
+
+@test "3.1 crash: the guard is killed in each system call of a takeover" {
+	local call guard worker
+	serve_logged files/sizes --read-ahead-files 0
+	for call in wait4 openat write close_range clone pidfd_open dup3 poll; do
+		chill "$dir"
+		guard=$(status "$dir" guard_pid) worker=$(status "$dir" worker_pid)
+		trace "$guard" -e trace="$call" -e inject="$call:signal=KILL"
+		kill -KILL "$worker"
+		start_readers
+		readers_succeed "$call"
+		was_killed guard_pid "$guard" "$call"
+	done
+	nothing_is_left
+}
+
+@test "3.1 crash: two of the three are killed at once, in every order" {
+	local guard worker standby victims
+	serve_logged files/sizes --read-ahead-files 0
+	# Guard and standby together are the end: nobody starts the next one.
+	for victims in "guard worker" "worker guard" "standby worker" "worker standby" standby; do
+		chill "$dir"
+		wait_for "a standby" eval '[ -n "$(standby_pid)" ]'
+		# shellcheck disable=SC2034 # expanded below
+		guard=$(status "$dir" guard_pid) worker=$(status "$dir" worker_pid) standby=$(standby_pid)
+		start_readers
+		sleep "0.0$((RANDOM % 10))"
+		# shellcheck disable=SC2086 # names of variables
+		eval kill -KILL $(printf '$%s ' $victims)
+		readers_succeed "$victims"
+	done
+	nothing_is_left
+}
+
 @test "2 crash: an evictor that sleeps on its lease holds a reader up, no longer" {
 	local evictor reader
 	serve_tree files/sizes

@@ -83,6 +83,22 @@ int hsm_changes_drain(struct hsm_engine *engine, const struct hsm_handle *handle
 	return found;
 }
 
+bool hsm_changes_pending(struct hsm_engine *engine)
+{
+	struct pollfd ready = { .fd = engine->watch.changes, .events = POLLIN };
+	bool pending;
+
+	if (engine->watch.changes < 0)
+		return false;
+	if (pthread_mutex_trylock(&engine->changes_lock))
+		return true;
+	pending = engine->deferred_count ||
+		  engine->changes.pos < engine->changes.len ||
+		  poll(&ready, 1, 0) > 0;
+	pthread_mutex_unlock(&engine->changes_lock);
+	return pending;
+}
+
 /* Until thread `tid` is out of its open(2); a moment, unless it is stopped. */
 static void wait_for_open(int tid)
 {

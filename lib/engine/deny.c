@@ -40,25 +40,6 @@ static int verdict(const struct hsm_service *service, int fd)
 	return 0;
 }
 
-static void answer_waiting(const struct hsm_service *service)
-{
-	int group = service->watch.content;
-	char buffer[HSM_EVENT_BUFFER] __attribute__((aligned(8)));
-	ssize_t len;
-
-	while ((len = read(group, buffer, sizeof(buffer))) > 0) {
-		struct hsm_event event;
-		size_t pos = 0;
-
-		while (hsm_event_next(buffer, (size_t)len, &pos, &event) == 1) {
-			if (event.fd < 0)
-				continue;
-			hsm_respond(group, event.fd, verdict(service, event.fd));
-			close(event.fd);
-		}
-	}
-}
-
 /* What a worker that was killed at the very end left in its slots. */
 static void answer_slots(const struct hsm_service *service)
 {
@@ -67,14 +48,42 @@ static void answer_slots(const struct hsm_service *service)
 
 	for (i = 0; i < HSM_SLOTS; i++) {
 		struct hsm_slot *slot = &shared->slots[i];
+		int fd = slot->event.fd;
 
 		if (atomic_load(&slot->used) != HSM_SLOT_USED)
 			continue;
-		hsm_respond(service->watch.content, slot->event.fd,
-			    verdict(service, slot->event.fd));
-		close(slot->event.fd);
+		hsm_respond(service->watch.content, fd, verdict(service, fd));
+		/* In this order, as hsm_slot_answer(). */
 		atomic_store(&slot->used, HSM_SLOT_FREE);
+		close(fd);
 	}
+	atomic_store(&shared->count.waiting, 0);
+}
+
+/* By way of buffer and slots, as a worker: a standby may have to go on here. */
+static void answer_waiting(const struct hsm_service *service)
+{
+	struct hsm_shared *shared = service->shared;
+	char *buffer = shared->buffers[0];
+	ssize_t len;
+
+	while ((len = read(service->watch.content, buffer,
+			   HSM_EVENT_BUFFER)) > 0) {
+		struct hsm_event event;
+		size_t pos = 0;
+
+		while (hsm_event_next(buffer, (size_t)len, &pos, &event) == 1)
+			if (event.fd >= 0)
+				hsm_slot_take(shared, &event);
+		memset(buffer, 0, HSM_EVENT_BUFFER);
+		answer_slots(service);
+	}
+}
+
+void hsm_deny_waiting(struct hsm_service *service)
+{
+	answer_slots(service);
+	answer_waiting(service);
 }
 
 static void path_of(uint64_t id, char *path, size_t size)
@@ -187,8 +196,7 @@ static void close_all_but(int fd)
 
 void hsm_deny_rest(struct hsm_service *service)
 {
-	answer_slots(service);
-	answer_waiting(service);
+	hsm_deny_waiting(service);
 	/* The standby has the same descriptors as we. */
 	if (!hsm_users_any(&service->tree,
 			   atomic_load(&service->shared->standby))) {

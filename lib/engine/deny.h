@@ -16,6 +16,12 @@
  */
 void hsm_deny_rest(struct hsm_service *service);
 
+/*
+ * Answer everyone who waits now: EIO for what is not here.  Only while no worker
+ * runs.
+ */
+void hsm_deny_waiting(struct hsm_service *service);
+
 /* A new server of the store `id` hears everything: end the one left behind. */
 void hsm_deny_end(uint64_t id);
 

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "engine/ahead.h"
 #include "engine/engine.h"
+#include "engine/truncation.h"
 #include "local/lease.h"
 #include "local/placeholder.h"
 
@@ -89,7 +90,8 @@ static void describe(struct hsm_engine *engine, const struct hsm_event *event,
 		     const struct hsm_facts *facts, struct hsm_request *request)
 {
 	request->event = event;
-	if (facts->content == HSM_CONTENT_ALL && !hsm_facts_resized(facts))
+	if (facts->content == HSM_CONTENT_ALL && !hsm_facts_resized(facts) &&
+	    !(facts->flags & HSM_FLAG_EVICT))
 		return;
 	if (event->open || event->count <= TRUNCATE_PAGE)
 		request->call = hsm_opener_call(event->tid,
@@ -158,54 +160,96 @@ static void postpone(struct hsm_engine *engine, struct hsm_slot *slot,
 	submit(engine, slot, handle, facts, &want);
 }
 
-void hsm_dispatch(struct hsm_engine *engine, struct hsm_slot *slot, bool settled)
+/* Whether the opener may truncate the file as soon as it is let in. */
+static bool may_truncate(const struct hsm_request *request)
+{
+	return request->event->open && !request->event->exec &&
+	       (request->call != HSM_CALL_OPEN ||
+		request->open_flags & O_TRUNC);
+}
+
+/* Whether something must be written or waited for before a verdict. */
+static bool must_wait(struct hsm_engine *engine, const struct hsm_handle *handle,
+		      const struct hsm_facts *facts)
+{
+	return facts->flags & HSM_FLAG_EVICT || unsettled(engine, handle) ||
+	       (facts->content == HSM_CONTENT_SOME &&
+		hsm_changes_pending(engine));
+}
+
+/* What must_wait() said, by a thread that may. */
+static int settle(struct hsm_engine *engine, int fd,
+		  const struct hsm_handle *handle, struct hsm_facts *facts)
+{
+	int ret = 0;
+
+	if (facts->content == HSM_CONTENT_SOME &&
+	    hsm_changes_drain(engine, handle))
+		ret = hsm_inspect(fd, engine->store_id, facts);
+	if (!ret && facts->ours && facts->flags & HSM_FLAG_EVICT)
+		end_eviction(engine, fd, handle, facts);
+	return ret;
+}
+
+/*
+ * Bring the facts about a file of ours up to date.  True: they are.  False: the
+ * event has gone another way.
+ */
+static bool prepare(struct hsm_engine *engine, struct hsm_slot *slot,
+		    const struct hsm_handle *handle, struct hsm_facts *facts,
+		    struct hsm_request *request, bool settled)
+{
+	const struct hsm_event *event = &slot->event;
+	bool busy = false;
+	int ret = settled ? settle(engine, event->fd, handle, facts) : 0;
+
+	describe(engine, event, facts, request);
+	/*
+	 * Whoever may truncate in this open is let in at once, whatever we are
+	 * doing; everyone else waits for what we are doing.
+	 */
+	if (!ret && may_truncate(request)) {
+		if (!settled && facts->flags & HSM_FLAG_EVICT)
+			ret = hsm_truncation_release(event->fd);
+	} else if (!ret && !settled && must_wait(engine, handle, facts)) {
+		postpone(engine, slot, handle, facts);
+		return false;
+	}
+	if (ret) {
+		hsm_slot_answer(engine, slot, ret);
+		return false;
+	}
+	if (!event->open && facts->content != HSM_CONTENT_ALL)
+		request->writer = has_writer(engine, handle, event->fd, &busy);
+	if (busy)
+		postpone(engine, slot, handle, facts);
+	return !busy;
+}
+
+void hsm_dispatch(struct hsm_engine *engine, struct hsm_slot *slot,
+		  const struct hsm_handle *handle, bool settled)
 {
 	const struct hsm_event *event = &slot->event;
 	struct hsm_request request = { 0 };
-	struct hsm_handle handle;
 	struct hsm_facts facts;
 	enum hsm_verdict verdict;
-	bool busy = false;
 	int ret;
 
-	ret = hsm_handle_get(event->fd, &handle);
-	if (!ret && !event->open && event->count > TRUNCATE_PAGE && !settled &&
-	    hsm_engine_access(engine, &handle, slot))
+	if (!event->open && event->count > TRUNCATE_PAGE && !settled &&
+	    hsm_engine_access(engine, handle, slot))
 		return;
-	if (!ret)
-		ret = hsm_inspect(event->fd, engine->store_id, &facts);
-	if (!ret && facts.ours && facts.content == HSM_CONTENT_SOME &&
-	    hsm_changes_drain(engine, &handle))
-		ret = hsm_inspect(event->fd, engine->store_id, &facts);
+	ret = hsm_inspect(event->fd, engine->store_id, &facts);
 	if (ret) {
 		hsm_slot_answer(engine, slot, ret);
 		return;
 	}
-	if (facts.ours) {
-		if (facts.flags & HSM_FLAG_EVICT)
-			end_eviction(engine, event->fd, &handle, &facts);
-		describe(engine, event, &facts, &request);
-		/*
-		 * Whoever may truncate in this open is let in at once, whatever
-		 * we are doing; everyone else waits for what we are doing.
-		 */
-		if (!settled && unsettled(engine, &handle) &&
-		    (!event->open || (request.call == HSM_CALL_OPEN &&
-				      !(request.open_flags & O_TRUNC)))) {
-			postpone(engine, slot, &handle, &facts);
-			return;
-		}
-		if (!event->open && facts.content != HSM_CONTENT_ALL)
-			request.writer = has_writer(engine, &handle, event->fd,
-						    &busy);
-		if (busy) {
-			postpone(engine, slot, &handle, &facts);
-			return;
-		}
-	}
+	if (facts.ours &&
+	    !prepare(engine, slot, handle, &facts, &request, settled))
+		return;
+	request.event = event;
 	verdict = hsm_decide(&facts, &request, &engine->policy);
 	if (verdict == HSM_VERDICT_FILL && !settled &&
-	    hsm_engine_access(engine, &handle, slot))
+	    hsm_engine_access(engine, handle, slot))
 		return;
-	carry_out(engine, slot, &handle, &facts, verdict);
+	carry_out(engine, slot, handle, &facts, verdict);
 }

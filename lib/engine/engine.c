@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "engine/task.h"
 #include "stage/opener.h"
 
 /* The longest read-ahead. */
@@ -18,6 +19,7 @@ struct hsm_sleeper {
 struct thread_arg {
 	struct hsm_engine *engine;
 	unsigned int index;
+	char buffer[HSM_CHUNK];
 };
 
 static void wake(struct hsm_engine *engine, struct hsm_sleeper *sleeper)
@@ -39,32 +41,31 @@ static void sleep_once(struct hsm_engine *engine)
 	pthread_cond_destroy(&self.wake);
 }
 
-void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
-		      int64_t user)
+int hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
+		     int64_t user)
 {
 	bool ahead = user == HSM_USER_AHEAD;
 	int ret = ahead ? hsm_queue_push_later(&engine->queue, object) :
 			  hsm_queue_push(&engine->queue, user, object);
 
-	/* Without memory for one more entry the others still come. */
 	if (ret < 0)
-		return;
+		return ret;
 	hsm_object_get(engine, object);
 	if (engine->sleepers && hsm_queue_ready(&engine->queue, !ahead))
 		wake(engine, engine->sleepers);
 	else if (!ahead)
 		pthread_cond_broadcast(&engine->wanted);
+	return 0;
 }
 
 static void *work(void *p)
 {
-	struct thread_arg arg = *(struct thread_arg *)p;
-	struct hsm_engine *engine = arg.engine;
-	void *buffer = malloc(HSM_CHUNK);
+	struct thread_arg *arg = p;
+	struct hsm_engine *engine = arg->engine;
 
-	free(p);
+	hsm_task_register(engine->shared, HSM_TASK_JOBS + arg->index);
 	pthread_mutex_lock(&engine->lock);
-	while (buffer && !engine->stop) {
+	while (!engine->stop) {
 		int64_t user;
 		struct hsm_object *object = hsm_queue_pop(&engine->queue, &user);
 
@@ -72,13 +73,16 @@ static void *work(void *p)
 			sleep_once(engine);
 			continue;
 		}
-		hsm_transfer_service(engine, object, engine->conns[arg.index],
-				     buffer);
+		hsm_task_begin(&object->handle, engine->patience_s);
+		hsm_transfer_service(engine, object, engine->conns[arg->index],
+				     arg->buffer);
+		hsm_task_end();
 		hsm_queue_done(&engine->queue, user);
 		hsm_object_put(engine, object);
 	}
 	pthread_mutex_unlock(&engine->lock);
-	free(buffer);
+	hsm_task_unregister();
+	free(arg);
 	return NULL;
 }
 
@@ -101,7 +105,8 @@ int hsm_engine_start(struct hsm_engine *engine)
 				-ENOMEM;
 
 		if (!ret) {
-			*arg = (struct thread_arg){ engine, i };
+			arg->engine = engine;
+			arg->index = i;
 			ret = -pthread_create(&engine->threads[i], NULL, work,
 					      arg);
 		}
@@ -204,13 +209,15 @@ static bool wants_ahead(struct hsm_engine *engine, struct hsm_object *object)
 	       missing <= half;
 }
 
-/* With the lock held: wait for what `waiter` wants of `object`. */
+/*
+ * With the lock held: wait for what `waiter` wants of `object`.  It is returned
+ * when it is done already.
+ */
 static struct hsm_waiter *add_waiter(struct hsm_engine *engine,
 				     struct hsm_object *object,
 				     struct hsm_waiter *waiter)
 {
 	int64_t user = waiter->ahead ? HSM_USER_AHEAD : waiter->user;
-	struct hsm_waiter *done;
 
 	waiter->since_ns = hsm_away_now_ns();
 	hsm_object_get(engine, object);
@@ -219,13 +226,21 @@ static struct hsm_waiter *add_waiter(struct hsm_engine *engine,
 		object->writers = HSM_WRITERS_NONE;
 		note_read(object, waiter->off, waiter->end);
 	}
+	if (hsm_waiter_satisfied(object, waiter)) {
+		waiter->next = NULL;
+		if (wants_ahead(engine, object))
+			hsm_engine_queue(engine, object, user);
+		return waiter;
+	}
+	/* A thread looks even when one is on it: ranges go in parallel. */
+	waiter->error = hsm_engine_queue(engine, object, user);
+	if (waiter->error) {
+		waiter->next = NULL;
+		return waiter;
+	}
 	waiter->next = object->waiters;
 	object->waiters = waiter;
-	done = hsm_waiters_satisfied(object);
-	/* A thread looks even when one is on it: ranges go in parallel. */
-	if (object->waiters || wants_ahead(engine, object))
-		hsm_engine_queue(engine, object, user);
-	return done;
+	return NULL;
 }
 
 /* With the lock held: the object, when its file need not be looked at. */

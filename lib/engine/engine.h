@@ -29,6 +29,7 @@
 #define HSM_RESERVE (UINT64_C(8) << 20)
 
 enum {
+	HSM_CHUNK = 1 << 20,
 	HSM_BUCKETS = 1024,
 	HSM_IDLE_OBJECTS = 512, /* partial files that are remembered */
 	HSM_DEFERRED = 64,
@@ -120,6 +121,7 @@ struct hsm_engine {
 	uint64_t store_id;
 	struct hsm_policy policy;
 	const char *whole_for;
+	unsigned int patience_s;   /* a request may take so long */
 	int read_ahead_files;
 	unsigned int jobs;
 	struct hsm_remote *remote;
@@ -179,10 +181,11 @@ void hsm_engine_forget(struct hsm_engine *engine,
 
 /*
  * With the lock held: let one more thread look at `object`, when it is `user`'s
- * turn; HSM_USER_AHEAD: when there is nothing better to do.
+ * turn; HSM_USER_AHEAD: when there is nothing better to do.  -ENOMEM: nobody will
+ * on this account.
  */
-void hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
-		      int64_t user);
+int hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
+		     int64_t user);
 
 /* ---- away.c; all with the lock held ---- */
 
@@ -244,6 +247,12 @@ void hsm_object_filled(struct hsm_object *object, uint64_t off, uint64_t len);
 int hsm_changes_drain(struct hsm_engine *engine, const struct hsm_handle *handle);
 
 /*
+ * Whether a change is on its way to its mark, or may be.  Never waits, writes
+ * nothing: for the threads that read events.
+ */
+bool hsm_changes_pending(struct hsm_engine *engine);
+
+/*
  * With object->write_lock held: wait until all who were admitted are through
  * their open, and see whether one truncated.  -ECANCELED: the file is not ours
  * to fill any more.
@@ -257,11 +266,17 @@ int hsm_changes_settle(struct hsm_engine *engine, struct hsm_object *object,
  * Do what can be done for `object` with `conn`, then return.  With the lock
  * held, which is given up meanwhile.  `buffer` has HSM_CHUNK bytes.
  */
-enum { HSM_CHUNK = 1 << 20 };
 void hsm_transfer_service(struct hsm_engine *engine, struct hsm_object *object,
 			  struct hsm_conn *conn, void *buffer);
 
 /* ---- waiter.c ---- */
+
+/*
+ * Whether `w` has all it wants.  With the lock held.  Never one that has to be
+ * written about: that is for a thread that may wait.
+ */
+bool hsm_waiter_satisfied(const struct hsm_object *object,
+			  const struct hsm_waiter *w);
 
 /* Take those from `object` who have all they want.  With the lock held. */
 struct hsm_waiter *hsm_waiters_satisfied(struct hsm_object *object);
@@ -283,10 +298,14 @@ void hsm_slot_answer(struct hsm_engine *engine, struct hsm_slot *slot,
 /* ---- dispatch.c ---- */
 
 /*
- * Take the event of `slot` through the stages; it is answered now or later.
- * `settled`: no write of ours is under way and none begins before the return.
+ * Take the event of `slot`, which is for the file of `handle`, through the stages;
+ * it is answered now or later.
+ * `settled`: no write of ours is under way and none begins before the return; the
+ * caller is a thread that may wait.  Without it nothing here waits and nothing
+ * writes to the file system: when that is about to be frozen (fsfreeze(8)), a
+ * write waits for whoever truncates in an open, and that one for us.
  */
 void hsm_dispatch(struct hsm_engine *engine, struct hsm_slot *slot,
-		  bool settled);
+		  const struct hsm_handle *handle, bool settled);
 
 #endif

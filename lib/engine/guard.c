@@ -15,19 +15,23 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "engine/control.h"
 #include "engine/deny.h"
 #include "engine/service.h"
+#include "engine/task.h"
 #include "local/mount.h"
 
-enum { WORKER_TIMEOUT_S = 60 };
+enum {
+	SLEPT_MS = 5000,   /* this long without a look: we were stopped, too */
+	STARTS = 5,        /* workers that do not get as far as to serve */
+};
 
 struct guard {
 	struct hsm_service *service;
@@ -37,17 +41,13 @@ struct guard {
 	int worker;
 	int standby;
 	int self;      /* the guard, for its standby */
-	unsigned long long beat;  /* the heartbeat when it last changed */
-	time_t beat_at;
+	unsigned long long beat;    /* the heartbeat when it last changed */
+	unsigned long long beat_at; /* these three in ms, see task.h */
+	unsigned long long started; /* the worker was; what it did before that
+				     * is another one's */
+	unsigned long long looked;  /* last */
+	unsigned int failed_starts;
 };
-
-static time_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
 
 static void be_unkillable(void)
 {
@@ -72,6 +72,13 @@ static void be_killable(void)
 	close(fd);
 }
 
+/* Not to be swapped out, nor to be short of, when it is needed most. */
+static void hold_memory(struct hsm_shared *shared)
+{
+	if (mlock(shared, sizeof(*shared)) < 0)
+		errno = 0; /* not allowed in this container: go on without */
+}
+
 /* Have the pidfd of `pid` at the number `fd`; one that has ended is left there. */
 static void watch_process(pid_t pid, int fd)
 {
@@ -81,6 +88,11 @@ static void watch_process(pid_t pid, int fd)
 		return;
 	dup3(process, fd, O_CLOEXEC);
 	close(process);
+}
+
+static void kill_process(int process)
+{
+	syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
 }
 
 static bool has_ended(int process)
@@ -98,28 +110,72 @@ static pid_t clone_process(void)
 }
 
 /*
- * In the new process: become the worker that comes after `before`.  A guard
- * that is killed on the way leaves one that nobody knows: it must not stay next
- * to the one that the next guard starts.
+ * The word by which a worker that this guard starts takes its place: one that an
+ * earlier guard cloned and that comes late knows another one.
  */
-static bool become_worker(struct hsm_shared *shared, int before)
+static pid_t word_of(pid_t guard)
 {
-	return getppid() == atomic_load(&shared->guard) &&
-	       atomic_compare_exchange_strong(&shared->worker, &before,
-					      getpid());
+	return -guard;
+}
+
+/* Not somebody else's process that got the number of one of ours. */
+static bool is_ours(pid_t pid)
+{
+	HSM_CLOSE int fd = -1;
+	char path[32], name[5] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 &&
+	       !strcmp(name, "hsm-");
+}
+
+/*
+ * Make sure that nobody is the worker, and that whoever becomes it is started by
+ * us.  False: there is one; it is watched now.
+ */
+static bool claim_worker(struct guard *guard)
+{
+	struct hsm_shared *shared = guard->service->shared;
+	pid_t before = atomic_load(&shared->worker);
+
+	do {
+		if (before <= 0 || !is_ours(before))
+			continue;
+		watch_process(before, guard->worker);
+		if (!has_ended(guard->worker))
+			return false;
+	} while (!atomic_compare_exchange_weak(&shared->worker, &before,
+					       word_of(getpid())));
+	return true;
+}
+
+/* In place of a worker: whoever waits now gets EIO for what is not here. */
+static void refuse_waiting(struct guard *guard)
+{
+	hsm_log(guard->service->options->log, HSM_LOG_ERROR,
+		"no worker can start: reads of what is not here fail");
+	hsm_deny_waiting(guard->service);
 }
 
 static void start_worker(struct guard *guard)
 {
 	struct hsm_shared *shared = guard->service->shared;
-	int before = atomic_load(&shared->worker);
+	pid_t word = word_of(getpid()), pid;
 	sigset_t none;
-	pid_t pid;
 
+	guard->beat_at = guard->started = hsm_task_now();
+	if (!claim_worker(guard))
+		return;
+	atomic_store(&shared->up, false);
+	/* Nobody opens or closes anything now: the others only wait. */
 	hsm_worker_recover(guard->service);
+	if (guard->failed_starts >= STARTS)
+		refuse_waiting(guard);
 	pid = clone_process();
 	if (pid == 0) {
-		if (!become_worker(shared, before))
+		if (!atomic_compare_exchange_strong(&shared->worker, &word,
+						    getpid()))
 			_exit(1);
 		be_killable();
 		sigemptyset(&none);
@@ -128,10 +184,8 @@ static void start_worker(struct guard *guard)
 		_exit(1);
 	}
 	watch_process(pid, guard->worker);
-	while (atomic_load(&shared->worker) == before &&
-	       !has_ended(guard->worker))
+	while (atomic_load(&shared->worker) == word && !has_ended(guard->worker))
 		poll(NULL, 0, 1);
-	guard->beat_at = now();
 }
 
 /*
@@ -156,8 +210,11 @@ static void stand_by(struct guard *guard, pid_t guard_pid)
 	prctl(PR_SET_NAME, "hsm-serve");
 	hsm_log(guard->service->options->log, HSM_LOG_ERROR,
 		"guard ended: its standby takes over");
+	hold_memory(shared);
 	/* The old one may have been killed between a clone and a look at it. */
-	watch_process(atomic_load(&shared->worker), guard->worker);
+	guard->beat_at = guard->started = guard->looked = hsm_task_now();
+	if (is_ours(atomic_load(&shared->worker)))
+		watch_process(atomic_load(&shared->worker), guard->worker);
 }
 
 static void start_standby(struct guard *guard)
@@ -175,6 +232,23 @@ static void start_standby(struct guard *guard)
 	watch_process(pid, guard->standby);
 }
 
+static void replace_worker(struct guard *guard)
+{
+	struct hsm_service *service = guard->service;
+	struct hsm_shared *shared = service->shared;
+
+	atomic_store(&shared->died, hsm_task_now());
+	atomic_fetch_add(&shared->count.restarts, 1);
+	hsm_log(service->options->log, HSM_LOG_ERROR,
+		"worker ended: another one takes over");
+	guard->failed_starts = atomic_load(&shared->up) ?
+			       0 : guard->failed_starts + 1;
+	/* One that cannot even start must not eat the machine. */
+	if (guard->failed_starts)
+		poll(NULL, 0, guard->failed_starts < STARTS ? 200 : 1000);
+	start_worker(guard);
+}
+
 /* Replace whoever of the others has ended. */
 static void look_after(struct guard *guard)
 {
@@ -184,15 +258,8 @@ static void look_after(struct guard *guard)
 		;
 	if (atomic_load(&shared->stopping))
 		return;
-	if (has_ended(guard->worker)) {
-		atomic_fetch_add(&shared->count.restarts, 1);
-		hsm_log(guard->service->options->log, HSM_LOG_ERROR,
-			"worker ended: another one takes over");
-		/* One that cannot even start must not eat the machine. */
-		if (now() - guard->beat_at < 1)
-			poll(NULL, 0, 200);
-		start_worker(guard);
-	}
+	if (has_ended(guard->worker))
+		replace_worker(guard);
 	if (has_ended(guard->standby))
 		start_standby(guard);
 }
@@ -200,21 +267,27 @@ static void look_after(struct guard *guard)
 static void check_heart(struct guard *guard)
 {
 	struct hsm_service *service = guard->service;
-	unsigned int timeout = service->options->worker_timeout_s ?
-			       service->options->worker_timeout_s :
-			       WORKER_TIMEOUT_S;
-	unsigned long long beat = atomic_load(&service->shared->heartbeat);
-	pid_t worker = atomic_load(&service->shared->worker);
+	struct hsm_shared *shared = service->shared;
+	unsigned int timeout = service->options->worker_timeout_s;
+	unsigned long long beat = atomic_load(&shared->heartbeat);
+	unsigned long long now = hsm_task_now();
 
+	/* A machine or a control group that slept: they were asleep as well. */
+	if (now - guard->looked > SLEPT_MS)
+		guard->beat_at = guard->started = now;
+	guard->looked = now;
 	if (beat != guard->beat) {
 		guard->beat = beat;
-		guard->beat_at = now();
-	} else if (worker > 0 && now() - guard->beat_at > (time_t)timeout) {
-		hsm_log(service->options->log, HSM_LOG_ERROR,
-			"worker has not moved for %u s: replaced", timeout);
-		kill(worker, SIGKILL);
-		guard->beat_at = now();
+		guard->beat_at = now;
 	}
+	if (now - guard->beat_at <= timeout * 1000ULL &&
+	    !hsm_task_hangs(shared, guard->started, timeout))
+		return;
+	hsm_log(service->options->log, HSM_LOG_ERROR,
+		"worker has not moved for %u s: replaced", timeout);
+	atomic_store(&shared->cause, HSM_CAUSE_HUNG);
+	kill_process(guard->worker);
+	guard->beat_at = guard->started = now;
 }
 
 static bool still_mounted(const struct hsm_service *service)
@@ -232,7 +305,8 @@ static bool read_signals(struct guard *guard)
 	bool end = false;
 
 	while (read(guard->signals, &info, sizeof(info)) == sizeof(info))
-		end |= info.ssi_signo != SIGCHLD;
+		end |= info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT ||
+		       info.ssi_signo == SIGHUP || info.ssi_signo == SIGQUIT;
 	return end;
 }
 
@@ -258,7 +332,6 @@ static void watch(struct guard *guard)
 
 static void stop_worker(struct guard *guard)
 {
-	struct hsm_shared *shared = guard->service->shared;
 	uint64_t one = 1;
 	unsigned int tries;
 
@@ -266,7 +339,7 @@ static void stop_worker(struct guard *guard)
 		errno = 0; /* it looks twice a second by itself */
 	for (tries = 0; !has_ended(guard->worker); tries++) {
 		if (tries == 500)
-			kill(atomic_load(&shared->worker), SIGKILL);
+			kill_process(guard->worker);
 		poll(NULL, 0, 10);
 		look_after(guard);
 	}
@@ -290,10 +363,11 @@ static int open_descriptors(struct guard *guard)
 	struct hsm_service *service = guard->service;
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGCHLD);
+	/*
+	 * All of them, in the standby too: a terminal that goes, a pipe that
+	 * nobody reads must not end all of us at once.
+	 */
+	sigfillset(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	guard->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	guard->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -318,6 +392,8 @@ int hsm_guard_run(struct hsm_service *service)
 	if (ret < 0)
 		return ret;
 	be_unkillable();
+	hold_memory(shared);
+	guard.looked = hsm_task_now();
 	atomic_store(&shared->guard, getpid());
 	start_worker(&guard);
 	if (service->options->ready)
@@ -330,6 +406,7 @@ int hsm_guard_run(struct hsm_service *service)
 	if (still_mounted(service))
 		hsm_mount_detach(service->options->dir);
 	stop_worker(&guard);
+	hsm_worker_recover(service);
 	hsm_deny_rest(service);
 	return 0;
 }

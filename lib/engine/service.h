@@ -38,6 +38,12 @@ int hsm_service_remote(const struct hsm_service *service,
  */
 void hsm_worker_recover(struct hsm_service *service);
 
+/*
+ * In a new worker, before it fills anything: put the times back that the dead one
+ * had moved by a write and not put back.
+ */
+void hsm_worker_restore_times(struct hsm_engine *engine);
+
 /* The worker's whole life; the exit status is of no interest. */
 void hsm_worker_main(struct hsm_service *service);
 

@@ -9,7 +9,9 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <time.h>
 
+#include "local/handle.h"
 #include "stage/event.h"
 
 /* Each waiting event also holds a descriptor; the limit is usually lower. */
@@ -24,15 +26,36 @@ enum { HSM_READERS = 4 };
 /* Descriptors above are not used: the limit is lowered to this. */
 enum { HSM_FD_MAX = 1 << 18 };
 
-/* A worker that dies so often on one event answers it EIO. */
-enum { HSM_SLOT_TRIES = 3 };
-
 enum hsm_slot_use { HSM_SLOT_FREE, HSM_SLOT_TAKEN, HSM_SLOT_USED };
 
 struct hsm_slot {
 	atomic_uint used;      /* enum hsm_slot_use; set last when filled in */
-	atomic_uint tries;     /* how often a worker began with it */
 	struct hsm_event event;
+};
+
+/* The worker's first thread, those that read events, --jobs; more are not seen. */
+enum { HSM_TASK_READERS = 1, HSM_TASK_JOBS = 1 + HSM_READERS, HSM_TASKS = 256 };
+
+/* What a thread of the worker is at: see task.h. */
+struct hsm_task {
+	atomic_ullong began; /* with this file, CLOCK_MONOTONIC in ms; 0: idle */
+	atomic_ullong step;  /* when it last moved */
+	atomic_uint patience_s; /* it may take so long for the next step */
+	struct hsm_handle handle;
+	/* A write of ours, which moves the mtime, is under way. */
+	atomic_bool writing;
+	struct hsm_handle written;
+	struct timespec mtime; /* to be put back */
+};
+
+enum { HSM_BLAMES = 64 };
+
+/* A file on which workers died: see blame.h. */
+struct hsm_blame {
+	atomic_uint points; /* 0: unused */
+	atomic_ullong when; /* ms */
+	atomic_int cause;
+	struct hsm_handle handle;
 };
 
 struct hsm_counters {
@@ -44,6 +67,7 @@ struct hsm_shared {
 	atomic_ullong heartbeat;
 	atomic_ullong started;  /* time(2) */
 	atomic_int guard, worker, standby; /* pids */
+	atomic_bool up;       /* the worker has got as far as to serve */
 	atomic_bool stopping; /* DIR is or will be unmounted, all come to an end */
 	atomic_bool finished; /* nothing is left to do */
 	struct hsm_counters count;
@@ -54,6 +78,12 @@ struct hsm_shared {
 	 */
 	_Alignas(8) char buffers[HSM_READERS][HSM_EVENT_BUFFER];
 	uint64_t keep[HSM_FD_MAX / 64]; /* hsm_worker_recover()'s own */
+	/* How the last worker died: a signal or an enum hsm_cause, of which task
+	 * (from 1 on, 0: unknown), and when. */
+	atomic_int cause, culprit;
+	atomic_ullong died;
+	struct hsm_task tasks[HSM_TASKS];
+	struct hsm_blame blames[HSM_BLAMES];
 	atomic_uint next;       /* where to look for a free slot */
 	struct hsm_slot slots[HSM_SLOTS];
 };

@@ -19,9 +19,9 @@ struct hsm_slot *hsm_slot_take(struct hsm_shared *shared,
 						    HSM_SLOT_TAKEN))
 			continue;
 		slot->event = *event;
-		atomic_store(&slot->tries, 0);
 		/* Last: from here on a takeover finds the event here. */
 		atomic_store(&slot->used, HSM_SLOT_USED);
+		/* A kill between the two is made up for: recover.c */
 		atomic_fetch_add(&shared->count.waiting, 1);
 		return slot;
 	}
@@ -40,10 +40,11 @@ void hsm_slot_answer(struct hsm_engine *engine, struct hsm_slot *slot, int error
 		hsm_log(engine->log, HSM_LOG_ERROR,
 			"answer to a reader was refused: errno %d", -ret);
 	atomic_store(&slot->used, HSM_SLOT_FREE);
-	atomic_fetch_sub(&engine->shared->count.waiting, 1);
 	/*
-	 * The fd last: while it is open its number cannot come back with a new
-	 * event, which a takeover would mistake for this one.
+	 * After the slot: while it is open its number cannot come back with a new
+	 * event, which a takeover would mistake for this one.  Before the count:
+	 * as many descriptors are counted as there are at least.
 	 */
 	close(fd);
+	atomic_fetch_sub(&engine->shared->count.waiting, 1);
 }

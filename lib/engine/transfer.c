@@ -7,7 +7,9 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "engine/blame.h"
 #include "engine/engine.h"
+#include "engine/task.h"
 #include "local/extent.h"
 #include "local/placeholder.h"
 #include "stage/fill.h"
@@ -83,8 +85,10 @@ static int write_run(struct hsm_engine *engine, struct hsm_object *object,
 
 	if (ret)
 		return ret;
+	hsm_task_writing(&object->handle, &object->mtime);
 	ret = hsm_fill_write(engine->watch.root, &object->handle, object->size,
 			     &object->mtime, buf, len, off);
+	hsm_task_written();
 	if (!ret)
 		ret = hsm_changes_settle(engine, object, true);
 	return ret;
@@ -139,8 +143,10 @@ static int reserve(struct hsm_engine *engine, struct hsm_object *object,
 		uint64_t stop = hsm_object_present(object, off, end);
 
 		pthread_mutex_unlock(&engine->lock);
+		hsm_task_writing(&object->handle, &object->mtime);
 		ret = hsm_fill_reserve(engine->watch.root, &object->handle,
 				       &object->mtime, off, stop - off);
+		hsm_task_written();
 		pthread_mutex_lock(&engine->lock);
 		off = stop;
 	}
@@ -365,6 +371,8 @@ static int pump(struct hsm_engine *engine, struct hsm_object *object,
 		object->renewals = 0;
 		hsm_away_end(engine);
 		atomic_fetch_add(&engine->shared->count.bytes_fetched, len);
+		hsm_task_step(engine->patience_s);
+		hsm_blame_forgive(engine->shared, &object->handle);
 		list = hsm_waiters_satisfied(object);
 		if (list) {
 			pthread_mutex_unlock(&engine->lock);
@@ -588,7 +596,7 @@ static void decide_again(struct hsm_engine *engine, struct hsm_object *object,
 		w->done(w->arg, 0);
 	free(w);
 	if (slot)
-		hsm_dispatch(engine, slot, true);
+		hsm_dispatch(engine, slot, &object->handle, true);
 	pthread_mutex_lock(&engine->lock);
 	hsm_object_put(engine, object);
 	pthread_mutex_unlock(&engine->lock);

@@ -5,7 +5,24 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "engine/blame.h"
 #include "engine/engine.h"
+
+/* Whether all is here that it waits for, whatever is to be done then. */
+static bool has_all(const struct hsm_object *object, const struct hsm_waiter *w)
+{
+	uint64_t end = w->whole || w->end > object->end ? object->end : w->end;
+	uint64_t off = w->whole ? 0 : w->off;
+
+	return !w->undecided && !w->reserve && object->loaded &&
+	       (off >= end || hsm_object_missing(object, off, end) >= end);
+}
+
+bool hsm_waiter_satisfied(const struct hsm_object *object,
+			  const struct hsm_waiter *w)
+{
+	return !w->seal && has_all(object, w);
+}
 
 struct hsm_waiter *hsm_waiters_satisfied(struct hsm_object *object)
 {
@@ -13,13 +30,8 @@ struct hsm_waiter *hsm_waiters_satisfied(struct hsm_object *object)
 
 	while (*p) {
 		struct hsm_waiter *w = *p;
-		uint64_t end = w->whole ? object->end : w->end;
-		uint64_t off = w->whole ? 0 : w->off;
 
-		if (end > object->end)
-			end = object->end;
-		if (w->undecided || w->reserve || !object->loaded ||
-		    (off < end && hsm_object_missing(object, off, end) < end)) {
+		if (!has_all(object, w)) {
 			p = &w->next;
 			continue;
 		}
@@ -65,6 +77,8 @@ static void quiet_if_complete(struct hsm_engine *engine,
 void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
 			struct hsm_waiter *list)
 {
+	if (list)
+		hsm_blame_forgive(engine->shared, &object->handle);
 	while (list) {
 		struct hsm_waiter *w = list;
 

@@ -13,97 +13,84 @@
 
 #include "base/cleanup.h"
 #include "engine/ahead.h"
+#include "engine/blame.h"
 #include "engine/control.h"
 #include "engine/crawl.h"
 #include "engine/loops.h"
 #include "engine/service.h"
+#include "engine/task.h"
 #include "stage/event.h"
+#include "stage/respond.h"
 
-/* Descriptors for everything but waiting events. */
-enum { OTHER_FDS = 256, SMALLEST_EVENT = sizeof(uint64_t) * 3 };
+enum {
+	/* Descriptors of one connection, and of the rest but waiting events. */
+	CONN_FDS = 4, OTHER_FDS = 64, FEWEST_EVENTS = 8, AHEAD_SHARE = 8,
+	SMALLEST_EVENT = sizeof(uint64_t) * 3,
+};
 
 struct worker {
 	struct hsm_service *service;
 	struct hsm_engine engine;
 	struct hsm_control_server control;
 	unsigned long event_fds; /* so many events may wait at a time */
+	atomic_ulong reading;    /* that may come out of read() just now */
 };
 
 struct reader {
 	struct worker *worker;
+	unsigned int index;
 	char *buffer;
 	int events; /* an epoll of the content group */
 };
 
-static bool in_slot(const struct hsm_shared *shared, int fd)
+/* Begin with an event, as the calling thread's task. */
+static void begin(struct worker *worker, struct hsm_slot *slot)
 {
-	unsigned int i;
+	struct hsm_handle handle;
+	int ret = hsm_handle_get(slot->event.fd, &handle);
 
-	for (i = 0; i < HSM_SLOTS; i++)
-		if (atomic_load(&shared->slots[i].used) == HSM_SLOT_USED &&
-		    shared->slots[i].event.fd == fd)
-			return true;
-	return false;
+	if (ret) {
+		hsm_slot_answer(&worker->engine, slot, ret);
+		return;
+	}
+	hsm_task_begin(&handle, 0);
+	hsm_dispatch(&worker->engine, slot, &handle, false);
+	hsm_task_end();
 }
 
-/*
- * Events that a dead worker had read and not yet put away.  The buffer was
- * all zeros before the read, and is so again once everything is in slots.
- */
-static void recover_buffers(struct hsm_shared *shared)
+static const char *describe_cause(int cause)
 {
-	unsigned int i;
+	const char *text = cause > 0 ? sigdescr_np(cause) : NULL;
 
-	/* A slot that was taken and not filled in: its event is in a buffer. */
-	for (i = 0; i < HSM_SLOTS; i++)
-		if (atomic_load(&shared->slots[i].used) == HSM_SLOT_TAKEN)
-			atomic_store(&shared->slots[i].used, HSM_SLOT_FREE);
-	for (i = 0; i < HSM_READERS; i++) {
-		char *buffer = shared->buffers[i];
-		struct hsm_event event;
-		size_t pos = 0;
-
-		while (hsm_event_next(buffer, HSM_EVENT_BUFFER, &pos,
-				      &event) == 1)
-			if (event.fd >= 0 && !in_slot(shared, event.fd))
-				hsm_slot_take(shared, &event);
-		memset(buffer, 0, HSM_EVENT_BUFFER);
-	}
+	if (cause == HSM_CAUSE_HUNG)
+		return "it hung";
+	return text ? text : "it was killed";
 }
 
-static void close_leftovers(struct hsm_service *service)
+/* A file on which workers die one after the other.  True: answered. */
+static bool give_up(struct worker *worker, struct hsm_slot *slot)
 {
-	struct hsm_shared *shared = service->shared;
-	unsigned int fd, from = (unsigned int)service->last_fd + 1, i;
+	struct hsm_engine *engine = &worker->engine;
+	struct hsm_handle handle;
+	struct hsm_facts facts;
+	int cause;
 
-	memset(shared->keep, 0, sizeof(shared->keep));
-	for (i = 0; i < HSM_SLOTS; i++) {
-		int kept = shared->slots[i].event.fd;
-
-		if (atomic_load(&shared->slots[i].used) == HSM_SLOT_USED &&
-		    kept >= 0 && kept < HSM_FD_MAX)
-			shared->keep[kept / 64] |= UINT64_C(1) << (kept % 64);
-	}
-	for (fd = from; fd < HSM_FD_MAX; fd++) {
-		if (!(shared->keep[fd / 64] >> (fd % 64) & 1))
-			continue;
-		if (fd > from)
-			close_range(from, fd - 1, 0);
-		from = fd + 1;
-	}
-	close_range(from, ~0U, 0);
-}
-
-void hsm_worker_recover(struct hsm_service *service)
-{
-	recover_buffers(service->shared);
-	close_leftovers(service);
+	if (hsm_handle_get(slot->event.fd, &handle) < 0 ||
+	    !hsm_blame_condemned(engine->shared, &handle, &cause))
+		return false;
+	if (hsm_inspect(slot->event.fd, engine->store_id, &facts) == 0 &&
+	    facts.ours)
+		hsm_log(engine->log, HSM_LOG_ERROR,
+			"%s: the worker died %u times on it, last: %s; "
+			"the read fails with EIO", facts.mark.origin,
+			HSM_BLAME_TRIES, describe_cause(cause));
+	hsm_slot_answer(engine, slot, -EIO);
+	return true;
 }
 
 /* Those who waited when the worker before this one died. */
 static void take_over(struct worker *worker)
 {
-	struct hsm_engine *engine = &worker->engine;
 	struct hsm_shared *shared = worker->service->shared;
 	unsigned int i;
 
@@ -112,20 +99,70 @@ static void take_over(struct worker *worker)
 
 		if (atomic_load(&slot->used) != HSM_SLOT_USED)
 			continue;
-		if (atomic_fetch_add(&slot->tries, 1) >= HSM_SLOT_TRIES) {
-			struct hsm_facts facts;
+		atomic_fetch_add(&shared->heartbeat, 1);
+		if (!give_up(worker, slot))
+			begin(worker, slot);
+	}
+}
 
-			if (hsm_inspect(slot->event.fd, engine->store_id,
-					&facts) == 0 && facts.ours)
-				hsm_log(engine->log, HSM_LOG_ERROR,
-					"%s: the worker died %u times on a "
-					"read of it: failed with EIO",
-					facts.mark.origin, HSM_SLOT_TRIES);
-			hsm_slot_answer(engine, slot, -EIO);
+/*
+ * How many events may be read: each brings a descriptor, and one too many would
+ * be refused by the kernel.  They are taken until `reading` is given back.
+ */
+static unsigned long reserve_events(struct worker *worker)
+{
+	struct hsm_shared *shared = worker->service->shared;
+	unsigned long most = HSM_EVENT_BUFFER / SMALLEST_EVENT;
+	unsigned long before = atomic_load(&worker->reading), free;
+
+	do {
+		unsigned long taken = atomic_load(&shared->count.waiting) +
+				      before;
+
+		free = taken < worker->event_fds ? worker->event_fds - taken : 0;
+		if (free > most)
+			free = most;
+		/* One of the largest takes the room of two of the smallest. */
+		if (free < 2)
+			return 0;
+	} while (!atomic_compare_exchange_weak(&worker->reading, &before,
+					       before + free));
+	return free;
+}
+
+/* Refused by the kernel already: for want of a descriptor, mostly. */
+static void note_refused(struct worker *worker, int error)
+{
+	atomic_fetch_add(&worker->engine.shared->count.errors, 1);
+	hsm_log(worker->engine.log, HSM_LOG_ERROR, "a reader was refused: %s",
+		strerror(error));
+}
+
+/* The events of `buffer` into slots; returns how many. */
+static size_t put_away(struct worker *worker, const char *buffer, size_t len,
+		       struct hsm_slot **slots)
+{
+	struct hsm_event event;
+	size_t count = 0, pos = 0;
+
+	while (hsm_event_next(buffer, len, &pos, &event) == 1) {
+		struct hsm_slot *slot;
+
+		if (event.fd < 0) {
+			note_refused(worker, -event.fd);
 			continue;
 		}
-		hsm_dispatch(engine, slot, false);
+		slot = hsm_slot_take(worker->engine.shared, &event);
+		if (slot) {
+			slots[count++] = slot;
+			continue;
+		}
+		/* There are as many as may be read at a time. */
+		note_refused(worker, ENFILE);
+		hsm_respond(worker->engine.watch.content, event.fd, -EIO);
+		close(event.fd);
 	}
+	return count;
 }
 
 /*
@@ -134,39 +171,25 @@ static void take_over(struct worker *worker)
  */
 static bool read_events(struct worker *worker, char *buffer)
 {
-	struct hsm_shared *shared = worker->service->shared;
 	struct hsm_slot *slots[HSM_EVENT_BUFFER / SMALLEST_EVENT];
-	unsigned long long waiting = atomic_load(&shared->count.waiting);
-	size_t count = 0, pos = 0, size = HSM_EVENT_BUFFER, i;
-	struct hsm_event event;
+	unsigned long most = reserve_events(worker);
+	size_t count = 0, i;
 	ssize_t len;
 
-	/* Each event brings a descriptor: one too many would be refused. */
-	if (waiting >= worker->event_fds) {
+	if (!most) {
 		poll(NULL, 0, 2);
 		return false;
 	}
-	if (size / SMALLEST_EVENT > worker->event_fds - waiting)
-		size = (worker->event_fds - waiting) * SMALLEST_EVENT;
-	if (size < 64)
-		size = 64;
-	len = read(worker->service->watch.content, buffer, size);
-	if (len <= 0)
-		return false;
-	while (hsm_event_next(buffer, (size_t)len, &pos, &event) == 1) {
-		/* Refused by the kernel already, for want of a descriptor. */
-		if (event.fd < 0) {
-			atomic_fetch_add(&shared->count.errors, 1);
-			hsm_log(worker->engine.log, HSM_LOG_ERROR,
-				"a reader was refused: %s", strerror(-event.fd));
-			continue;
-		}
-		slots[count++] = hsm_slot_take(shared, &event);
+	len = read(worker->service->watch.content, buffer,
+		   most * SMALLEST_EVENT);
+	if (len > 0) {
+		count = put_away(worker, buffer, (size_t)len, slots);
+		memset(buffer, 0, (size_t)len);
 	}
-	memset(buffer, 0, (size_t)len);
+	atomic_fetch_sub(&worker->reading, most);
 	for (i = 0; i < count; i++)
-		hsm_dispatch(&worker->engine, slots[i], false);
-	return true;
+		begin(worker, slots[i]);
+	return len > 0;
 }
 
 /*
@@ -193,6 +216,7 @@ static void *read_content(void *arg)
 	struct epoll_event ready;
 
 	free(arg);
+	hsm_task_register(service->shared, HSM_TASK_READERS + reader.index);
 	while (!atomic_load(&service->shared->stopping)) {
 		/* Without asking first whether there are more. */
 		while (read_events(reader.worker, reader.buffer))
@@ -213,7 +237,7 @@ static int start_readers(struct worker *worker)
 		if (!reader)
 			return -ENOMEM;
 		*reader = (struct reader){
-			worker, worker->service->shared->buffers[i],
+			worker, i, worker->service->shared->buffers[i],
 			watch_exclusively(worker->service->watch.content),
 		};
 		if (reader->events < 0 ||
@@ -224,18 +248,27 @@ static int start_readers(struct worker *worker)
 	return 0;
 }
 
+/* A thread of its own: it writes marks, and waits when the disk is frozen. */
+static void *follow_changes(void *arg)
+{
+	struct worker *worker = arg;
+	struct pollfd ready = { .fd = worker->service->watch.changes,
+				.events = POLLIN };
+
+	for (;;)
+		if (poll(&ready, 1, 500) > 0)
+			hsm_changes_drain(&worker->engine, NULL);
+	return NULL;
+}
+
 static void serve(struct worker *worker)
 {
 	struct hsm_service *service = worker->service;
-	struct pollfd ready[2] = {
-		{ .fd = service->watch.changes, .events = POLLIN },
-		{ .fd = service->wake, .events = POLLIN },
-	};
+	struct pollfd ready = { .fd = service->wake, .events = POLLIN };
 
 	while (!atomic_load(&service->shared->stopping)) {
 		atomic_fetch_add(&service->shared->heartbeat, 1);
-		if (poll(ready, 2, 500) > 0 && ready[0].revents)
-			hsm_changes_drain(&worker->engine, NULL);
+		poll(&ready, 1, 500);
 	}
 }
 
@@ -267,54 +300,97 @@ static void *refresh(void *arg)
 	return NULL;
 }
 
-static int start(struct worker *worker)
+/*
+ * Each file that is read ahead holds a descriptor, each event that waits another.
+ * Events beyond wait in the kernel.
+ */
+static unsigned long share_descriptors(struct worker *worker)
 {
-	struct hsm_service *service = worker->service;
-	const struct hsm_serve_options *options = service->options;
 	struct hsm_engine *engine = &worker->engine;
+	unsigned long others = (unsigned int)worker->service->last_fd +
+			       OTHER_FDS + CONN_FDS * engine->jobs;
 	struct rlimit limit;
-	pthread_t thread;
-	char error[512];
-	int ret;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if ((unsigned int)engine->read_ahead_files > limit.rlim_cur / AHEAD_SHARE)
+		engine->read_ahead_files = (int)(limit.rlim_cur / AHEAD_SHARE);
+	others += (unsigned int)engine->read_ahead_files;
+	if (limit.rlim_cur < others + FEWEST_EVENTS)
+		return FEWEST_EVENTS;
+	if (limit.rlim_cur - others > HSM_SLOTS)
+		return HSM_SLOTS;
+	return limit.rlim_cur - others;
+}
+
+static void take_options(struct worker *worker)
+{
+	const struct hsm_serve_options *options = worker->service->options;
+	struct hsm_engine *engine = &worker->engine;
 
 	engine->log = options->log;
-	engine->watch = service->watch;
-	engine->store_id = service->store.id;
+	engine->watch = worker->service->watch;
+	engine->store_id = worker->service->store.id;
 	engine->policy.stream_above = options->stream_above;
 	engine->whole_for = options->whole_for;
 	engine->read_ahead_files = options->read_ahead_files;
 	engine->jobs = options->jobs;
-	engine->shared = service->shared;
-	getrlimit(RLIMIT_NOFILE, &limit);
-	worker->event_fds = limit.rlim_cur > 2 * OTHER_FDS ?
-			    limit.rlim_cur - OTHER_FDS : limit.rlim_cur / 2;
-	if (worker->event_fds > HSM_SLOTS)
-		worker->event_fds = HSM_SLOTS;
-	ret = hsm_service_remote(service, &engine->remote, error,
-				 sizeof(error));
-	if (!ret)
-		ret = hsm_engine_start(engine);
-	if (ret)
-		return ret;
-	worker->control = (struct hsm_control_server){
-		engine, service->control, service->store.fd,
-	};
-	ret = hsm_ahead_start(engine);
+	engine->shared = worker->service->shared;
+	/* Each try may take its time twice: to connect, and to answer. */
+	engine->patience_s = 2 * options->timeout_s *
+			     ((unsigned int)options->retries + 1);
+	worker->event_fds = share_descriptors(worker);
+}
+
+static int start_threads(struct worker *worker)
+{
+	struct hsm_engine *engine = &worker->engine;
+	pthread_t thread;
+	int ret = hsm_ahead_start(engine);
+
 	if (!ret)
 		ret = -pthread_create(&thread, NULL, hsm_control_serve,
 				      &worker->control);
 	if (!ret)
 		ret = -pthread_create(&thread, NULL, hsm_loops_watch, engine);
-	if (!ret && options->refresh_s)
+	if (!ret)
+		ret = -pthread_create(&thread, NULL, follow_changes, worker);
+	if (!ret && worker->service->options->refresh_s)
 		ret = -pthread_create(&thread, NULL, refresh, worker);
 	return ret;
+}
+
+static int start(struct worker *worker)
+{
+	struct hsm_service *service = worker->service;
+	char error[512];
+	int ret;
+
+	take_options(worker);
+	ret = hsm_service_remote(service, &worker->engine.remote, error,
+				 sizeof(error));
+	if (!ret)
+		ret = hsm_engine_start(&worker->engine);
+	if (ret)
+		return ret;
+	hsm_worker_restore_times(&worker->engine);
+	worker->control = (struct hsm_control_server){
+		&worker->engine, service->control, service->store.fd,
+	};
+	return start_threads(worker);
 }
 
 static void *work(void *arg)
 {
 	struct worker *worker = arg;
-	int ret = start(worker);
+	struct hsm_shared *shared = worker->service->shared;
+	const struct hsm_serve_options *options = worker->service->options;
+	int ret;
 
+	hsm_task_register(shared, 0);
+	hsm_blame_note(shared, options->worker_timeout_s);
+	/* Present from the first read() on: a fault in there could fail. */
+	memset(shared->buffers, 0, sizeof(shared->buffers));
+	ret = start(worker);
 	if (ret) {
 		hsm_log(worker->service->options->log, HSM_LOG_ERROR,
 			"worker cannot start: %s", strerror(-ret));
@@ -323,10 +399,29 @@ static void *work(void *arg)
 	take_over(worker);
 	if (start_readers(worker) < 0)
 		_exit(1);
+	atomic_store(&shared->up, true);
 	serve(worker);
 	hsm_ahead_stop(&worker->engine);
 	hsm_engine_stop(&worker->engine);
 	_exit(0);
+}
+
+/*
+ * What is meant for the server is for the guard; what a terminal sends to all of
+ * its processes must not end them all at once.
+ */
+static void ignore_signals(void)
+{
+	static const int signals[] = {
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGALRM, SIGUSR1,
+		SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU, SIGVTALRM, SIGPROF, SIGXFSZ,
+		/* A lease of ours that somebody breaks: the next test sees it. */
+		SIGIO,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_IGN);
 }
 
 void hsm_worker_main(struct hsm_service *service)
@@ -335,11 +430,8 @@ void hsm_worker_main(struct hsm_service *service)
 	pthread_t thread;
 
 	prctl(PR_SET_NAME, "hsm-worker");
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-	/* A lease of ours that somebody breaks: the next test sees it. */
-	signal(SIGIO, SIG_IGN);
+	ignore_signals();
+	hsm_task_catch_crashes();
 	if (!worker)
 		_exit(1);
 	worker->service = service;
