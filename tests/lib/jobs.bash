@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # results, tasks, lock, remote: of scratch_make and tests/run
+# shellcheck disable=SC2154 # results, tasks, lock, remote, units: of scratch_make and tests/run
 #
-# The jobs of tests/run: each takes a task (a bats file, and the file system to
-# run it on) from $SCRATCH/tasks until none is left, and works in a scratch
-# directory of its own, with servers of its own.  They share the remote trees,
-# all but the part that the tests write to.
+# The jobs of tests/run: each takes a task (a bats file and the file system to run
+# it on, or a unit test) from the file $tasks until none is left, and works in a
+# scratch directory of its own, with servers of its own.  They share the remote
+# trees, all but the part that the tests write to.
 #
-# $SCRATCH/results has a line for each test: "pass" or "fail NAME".
+# The file $results has a line for each test: "pass" or "fail NAME".
 
 count() { # RESULT [NAME]
 	echo "$1 ${2:-}" >>"$results"
@@ -21,12 +21,15 @@ wanted_on() { # FILE FS FILESYSTEMS: does the file run on this file system?
 	[[ " ${where:-${3%%,*}} " == *" $2 "* ]]
 }
 
-# One line for each task: FS (or -), how to run it, FILE.  The longest come first,
-# so that no job is left with one while the others have nothing to do, and those
-# that want to be alone last.
+# One line for each task: SECONDS, FS (or -), how to run it, FILE.  Sorted by the
+# seconds, the longest come first, so that no job is left with one while the others
+# have nothing to do, and those that want to be alone last.
 tasks_list() { # FILESYSTEMS FILE...
 	local filesystems=$1 file fs takes how
 	shift
+	for file in ${units:+"$BUILD"/tests/test_*}; do
+		[[ $file != *.d && -x $file ]] && echo "25 - unit $file"
+	done
 	for file; do
 		takes=$(sed -n 's/^# takes: *\([0-9]*\).*/\1/p' "$file")
 		how=shared
@@ -35,7 +38,7 @@ tasks_list() { # FILESYSTEMS FILE...
 			wanted_on "$file" "$fs" "$filesystems" || continue
 			echo "${takes:-20} ${fs/none/-} $how $file"
 		done
-	done | sort -srn -k1,1 | cut -d' ' -f2-
+	done
 }
 
 # Take the first task: sets $fs, $how and $file.
@@ -88,19 +91,37 @@ count_tap() { # WHERE
 }
 
 run_bats() { # WHERE FILE
-	local where
-	where="$1 $(basename "$2" .bats)"
-	count_tap "$where" < <(bats --tap --timing "$2" 2>&1 7>&- 8>&- 9>&-)
+	count_tap "$1" < <(bats --tap --timing "$2" 2>&1 7>&- 8>&- 9>&-)
+}
+
+run_unit() { # FILE
+	local log=$SCRATCH/unit.log name=${1##*/}
+	if timeout 300 "$1" >"$log" 2>&1 7>&- 8>&- 9>&-; then
+		count pass
+		say "unit: ok $name"
+	else
+		count fail "unit: $name"
+		say "unit: not ok $name"$'\n'"$(sed 's/^/# /' "$log")"
+	fi
+}
+
+# What sanitizers wrote, from whatever process.
+sanitizer_reports() { # WHERE
+	local report
+	for report in "$SCRATCH"/sanitizer.*; do
+		[ -e "$report" ] || continue
+		count fail "$1: a sanitizer has something to say"
+		say "$(head -n 80 "$report" | sed "s/^/$1: # /")"
+		rm -f "$report"
+	done
 }
 
 # -------------------------------------------------------------------- a job --
 
-# A scratch directory and what it needs to work with the trees.
-job_begin() { # NUMBER
-	local trees=$TREES
-	scratch_use "$SCRATCH/job$1"
-	mkdir -p "$SCRATCH/tmp" "$trees/tmp"
-	mount --bind "$trees" "$TREES" && mount --make-private "$TREES" || return
+# What a scratch directory needs to work with the trees.
+job_trees() { # TREES
+	mkdir -p "$SCRATCH/tmp" "$1/tmp"
+	mount --bind "$1" "$TREES" && mount --make-private "$TREES" || return
 	mount --bind "$SCRATCH/tmp" "$TREES/tmp" && servers_start
 }
 
@@ -111,28 +132,34 @@ job_remote() {
 	esac
 }
 
-run_task() { # FS FILE
-	if [ "$1" = - ]; then
-		run_bats "$1" "$2"
-		return
-	fi
-	if [ ! -e "$SCRATCH/ready" ]; then
-		job_begin "$number" || return
-		touch "$SCRATCH/ready"
-	fi
+run_on() { # FS WHERE FILE
 	REMOTE=$(job_remote)
 	export FS=$1 REMOTE
 	image_mount "$1" || return
-	run_bats "$1" "$2"
-	image_unmount || count fail "$1 $(basename "$2" .bats): the image could not be unmounted"
+	run_bats "$2" "$3"
+	image_unmount || count fail "$2: the image could not be unmounted"
 }
 
 job() { # NUMBER
-	local number=$1 fs how file
+	local trees=$TREES ready='' fs how file where
 	exec 7>>"$lock" 8>>"$lock.alone"
+	scratch_use "$SCRATCH/job$1"
+	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:log_path=$SCRATCH/sanitizer
+	export UBSAN_OPTIONS=${UBSAN_OPTIONS:-}:print_stacktrace=1:log_path=$SCRATCH/sanitizer
+	export TSAN_OPTIONS=${TSAN_OPTIONS:-}:log_path=$SCRATCH/sanitizer
 	while task_take; do
+		where="$fs $(basename "$file" .bats)"
 		if [ "$how" = alone ]; then flock 8; else flock -s 8; fi
-		run_task "$fs" "$file" || count fail "$fs $file: cannot be run"
+		if [ "$how" = unit ]; then
+			run_unit "$file"
+		elif [ "$fs" = - ]; then
+			run_bats "$where" "$file"
+		elif [ -n "$ready" ] || { job_trees "$trees" && ready=1; }; then
+			run_on "$fs" "$where" "$file" || count fail "$where: no file system"
+		else
+			count fail "$where: no servers"
+		fi
+		sanitizer_reports "$where"
 		flock -u 8
 	done
 }

@@ -111,7 +111,7 @@ static void test_certificate(void **state)
 	(void)state;
 	assert_int_equal(read_whole(tree.conn, "small"), -EHOSTUNREACH);
 	assert_has(hsm_conn_error(tree.conn), "certificate");
-	assert_true(seconds() - begin < 1);
+	assert_true(seconds() - begin < 9); /* 9 tries take longer */
 	tree_close(&tree);
 	tree = tree_open(tls_url, &insecure);
 	assert_int_equal(read_whole(tree.conn, "small"), 4096);
