@@ -14,9 +14,12 @@ PKGS = libcurl libxml-2.0 yajl popt
 CFLAGS ?= -O2 -g
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wvla $(if $(WERROR),-Werror)
+# As shared libraries the two of gcc disagree about where a report goes.
+STATIC_SANITIZER = $(if $(findstring undefined,$(SANITIZE)), \
+	$(if $(findstring clang,$(CC)),,-static-libasan -static-libubsan))
 ALL_CFLAGS = -std=gnu11 $(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib \
 	-pthread $(shell pkg-config --cflags $(PKGS)) $(CFLAGS) \
-	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer $(STATIC_SANITIZER))
 LIBS = $(shell pkg-config --libs $(PKGS)) -lattr -lm
 
 COMMANDS = $(patsubst cmd/%.c,%,$(wildcard cmd/hsm-*.c))

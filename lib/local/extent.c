@@ -20,7 +20,7 @@ struct map {
 static int map_from(int fd, uint64_t off, uint64_t size, unsigned int flags,
 		    struct map *map)
 {
-	memset(&map->head, 0, sizeof(map->head));
+	memset(map, 0, sizeof(*map));
 	map->head.fm_start = off;
 	map->head.fm_length = size - off;
 	map->head.fm_flags = flags;
