@@ -226,4 +226,69 @@ int hsm_prefetch_add(struct hsm_prefetch *p, const char *path, uint64_t off,
 		     uint64_t len);
 int hsm_prefetch_finish(struct hsm_prefetch *p);
 
+/* ---------------------------------------------------------- checkpoints -- */
+
+struct hsm_track_options {
+	const char *dir;
+	const char *store;          /* NULL: DIR/.hsm */
+	void (*ready)(void *arg);   /* once, when DIR is tracked */
+	void *ready_arg;
+	const struct hsm_log *log;
+};
+
+/*
+ * Track what changes below DIR, which no server serves, until SIGTERM or SIGINT;
+ * 0 then.  Call it in a process with one thread; it handles these signals.
+ */
+int hsm_track(const struct hsm_track_options *options,
+	      struct hsm_failure *failure);
+
+struct hsm_checkpoint_options {
+	const char *since;   /* ID; NULL: the checkpoint before */
+	const char *cursor;  /* NAME: since the checkpoint committed for it */
+	bool peek;           /* begin no new one */
+	unsigned int keep;   /* lists that remain; 0: 16 */
+	const struct hsm_log *log;
+};
+
+/*
+ * What happened at a path.  Without `exists` there is nothing now; `from` is
+ * where it was before a rename, or NULL.
+ */
+struct hsm_change {
+	const char *path, *from; /* relative to DIR; "." for itself */
+	bool exists;
+	bool created, renamed, modified, attributes;
+	bool moved; /* nothing here because a rename of the list took it away */
+};
+
+struct hsm_changes;
+
+/*
+ * Begin a checkpoint of DIR and get what has changed since the one before (or
+ * since `since`, `cursor`).  The list is in memory, in the order of the paths.
+ * A failure after the checkpoint began keeps it: `since` asks again.
+ */
+int hsm_checkpoint(const char *dir, const struct hsm_checkpoint_options *options,
+		   struct hsm_changes **out, struct hsm_failure *failure);
+
+/* The history is not complete: look at everything. */
+bool hsm_changes_rescan(const struct hsm_changes *changes);
+/* The checkpoint that the list ends with. */
+const char *hsm_changes_id(const struct hsm_changes *changes);
+/* The next change, borrowed: 1, or 0 at the end. */
+int hsm_changes_next(struct hsm_changes *changes, struct hsm_change *out);
+void hsm_changes_rewind(struct hsm_changes *changes);
+void hsm_changes_free(struct hsm_changes *changes);
+
+/* The checkpoints whose lists are kept, the oldest first. */
+int hsm_checkpoint_list(const char *dir,
+			void (*fn)(void *arg, const char *id,
+				   const struct timespec *time),
+			void *arg, struct hsm_failure *failure);
+
+/* Note that the consumer `name` has all until the checkpoint `id`.  Durable. */
+int hsm_checkpoint_commit(const char *dir, const char *name, const char *id,
+			  struct hsm_failure *failure);
+
 #endif

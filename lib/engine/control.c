@@ -122,3 +122,42 @@ int hsm_control_call(int fd, const struct hsm_control_request *request,
 		close(received);
 	return len == sizeof(*reply) ? reply->error : -ECONNRESET;
 }
+
+bool hsm_control_allowed(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       peer.uid == 0;
+}
+
+bool hsm_control_valid(const struct hsm_control_request *request, ssize_t len)
+{
+	return len == sizeof(*request) &&
+	       request->version == HSM_CONTROL_VERSION &&
+	       request->handle.bytes <= HSM_HANDLE_MAX &&
+	       memchr(request->path, '\0', sizeof(request->path));
+}
+
+int hsm_control_reply(int fd, const struct hsm_control_reply *reply,
+		      int fd_to_send)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .head = {
+		.cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	} };
+	struct iovec part = { (void *)(uintptr_t)reply, sizeof(*reply) };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (fd_to_send >= 0) {
+		memcpy(CMSG_DATA(&control.head), &fd_to_send, sizeof(int));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}

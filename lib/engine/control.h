@@ -9,6 +9,7 @@
 #define HSM_ENGINE_CONTROL_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,6 +27,9 @@ enum hsm_control_op {
 	HSM_CONTROL_REFRESH,   /* handle, path: its origin */
 	HSM_CONTROL_LIST,      /* path: a remote directory */
 	HSM_CONTROL_STATUS,
+	HSM_CONTROL_JOURNAL,   /* reply carries the journal's directory */
+	HSM_CONTROL_CHECKPOINT, /* off: how many lists to keep */
+	HSM_CONTROL_PEEK,      /* reply carries a list */
 };
 
 struct hsm_control_request {
@@ -45,6 +49,7 @@ struct hsm_control_reply {
 	int32_t error;  /* 0 or -errno */
 	uint32_t changed;
 	uint64_t store;
+	uint64_t checkpoint; /* the number of the last one */
 	char url[2048];
 	struct hsm_control_status status;
 };
@@ -69,6 +74,16 @@ int hsm_control_peer(int fd, pid_t *pid);
 int hsm_control_call(int fd, const struct hsm_control_request *request,
 		     struct hsm_control_reply *reply, int *root_fd,
 		     int timeout_ms);
+
+/* Whether who is at the other end of `fd` may ask for anything. */
+bool hsm_control_allowed(int fd);
+
+/* Whether `len` bytes are a request as a server may trust it. */
+bool hsm_control_valid(const struct hsm_control_request *request, ssize_t len);
+
+/* Send a reply, with a descriptor unless `fd_to_send` is negative. */
+int hsm_control_reply(int fd, const struct hsm_control_reply *reply,
+		      int fd_to_send);
 
 /* Serve `listen_fd` with `engine` until the process ends: a thread's body. */
 struct hsm_control_server {

@@ -19,15 +19,6 @@ struct client {
 	int fd;
 };
 
-static bool allowed(int fd)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	       peer.uid == 0;
-}
-
 static void fill_status(const struct hsm_shared *shared,
 			struct hsm_control_status *status)
 {
@@ -112,36 +103,6 @@ static void answer(const struct hsm_control_server *server,
 	}
 }
 
-static int send_reply(int fd, const struct hsm_control_reply *reply,
-		      int fd_to_send)
-{
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .head = {
-		.cmsg_len = CMSG_LEN(sizeof(int)),
-		.cmsg_level = SOL_SOCKET,
-		.cmsg_type = SCM_RIGHTS,
-	} };
-	struct iovec part = { (void *)(uintptr_t)reply, sizeof(*reply) };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-
-	if (fd_to_send >= 0) {
-		memcpy(CMSG_DATA(&control.head), &fd_to_send, sizeof(int));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
-	return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-static bool valid(const struct hsm_control_request *request, ssize_t len)
-{
-	return len == sizeof(*request) &&
-	       request->version == HSM_CONTROL_VERSION &&
-	       request->handle.bytes <= HSM_HANDLE_MAX &&
-	       memchr(request->path, '\0', sizeof(request->path));
-}
-
 static void *serve_client(void *arg)
 {
 	struct client client = *(struct client *)arg;
@@ -149,16 +110,16 @@ static void *serve_client(void *arg)
 	ssize_t len;
 
 	free(arg);
-	while (allowed(client.fd) &&
+	while (hsm_control_allowed(client.fd) &&
 	       (len = recv(client.fd, &request, sizeof(request), 0)) > 0) {
 		struct hsm_control_reply reply = { 0 };
 		int fd_to_send = -1;
 
-		if (valid(&request, len))
+		if (hsm_control_valid(&request, len))
 			answer(client.server, &request, &reply, &fd_to_send);
 		else
 			reply.error = -EPROTO;
-		if (send_reply(client.fd, &reply, fd_to_send) < 0)
+		if (hsm_control_reply(client.fd, &reply, fd_to_send) < 0)
 			break;
 	}
 	close(client.fd);

@@ -33,6 +33,11 @@
 #define FAN_DENY_ERRNO(err) (FAN_DENY | (((uint32_t)(err) & 0xff) << 24))
 #endif
 
+/* What changes: names, attributes, content. */
+#define HSM_CHANGE_EVENTS                                                    \
+	(FAN_CREATE | FAN_DELETE | FAN_RENAME | FAN_MODIFY | FAN_ATTRIB |    \
+	 FAN_CLOSE_WRITE)
+
 struct hsm_fanotify_range {
 	struct fanotify_event_info_header hdr;
 	uint32_t pad;

@@ -4,11 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x00002000
+#endif
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000U
 #endif
@@ -30,6 +37,34 @@ int hsm_mount_id(const char *path, uint64_t *id)
 		return -errno;
 	*id = st.stx_mnt_id;
 	return 0;
+}
+
+int hsm_mount_is_whole(int fd)
+{
+	HSM_FREE char *line = NULL;
+	FILE *mounts = NULL;
+	struct statx st;
+	size_t size = 0;
+	int whole = -ENOENT;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
+		return -errno;
+	if (!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return 0;
+	mounts = fopen("/proc/self/mountinfo", "re");
+	if (!mounts)
+		return -errno;
+	while (whole < 0 && getline(&line, &size, mounts) > 0) {
+		unsigned long long id;
+		char root[3];
+
+		/* ID PARENT MAJOR:MINOR ROOT ... */
+		if (sscanf(line, "%llu %*s %*s %2s", &id, root) == 2 &&
+		    id == st.stx_mnt_id)
+			whole = !strcmp(root, "/");
+	}
+	fclose(mounts);
+	return whole;
 }
 
 int hsm_mount_attach(int mount_fd, const char *dir, bool read_only, uint64_t *id)

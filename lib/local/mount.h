@@ -19,6 +19,12 @@ int hsm_mount_attach(int mount_fd, const char *dir, bool read_only,
 /* The id of the mount that a walk to `path` ends in. */
 int hsm_mount_id(const char *path, uint64_t *id);
 
+/*
+ * 1: the directory `fd` is the root of its file system; 0: a part of it (or a
+ * mount of a part); -errno.
+ */
+int hsm_mount_is_whole(int fd);
+
 /* Unmount `dir`, now or (busy) as soon as its last user has gone. */
 int hsm_mount_detach(const char *dir);
 

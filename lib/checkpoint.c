@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Checkpoints as the command asks for them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "changelist.h"
+#include "engine/control.h"
+#include "hsm.h"
+#include "journal/home.h"
+
+enum { KEEP = 16 };
+
+/* Where the journal of a directory is, and who tracks it. */
+struct place {
+	const char *name;          /* as the caller gave it */
+	struct hsm_journal journal;
+	int dir;                   /* the directory */
+	int control;               /* connection to its tracker, or -errno */
+};
+
+static int fail(struct hsm_failure *failure, int ret, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int fail(struct hsm_failure *failure, int ret, const char *format, ...)
+{
+	va_list args;
+
+	failure->kind = HSM_FAILURE_OTHER;
+	va_start(args, format);
+	vsnprintf(failure->text, sizeof(failure->text), format, args);
+	va_end(args);
+	return ret;
+}
+
+static void leave(struct place *place)
+{
+	hsm_journal_close(&place->journal);
+	if (place->dir >= 0)
+		close(place->dir);
+	if (place->control >= 0)
+		close(place->control);
+	place->dir = place->control = -1;
+}
+
+static int find(struct place *place, const char *dir,
+		struct hsm_failure *failure)
+{
+	HSM_CLOSE int store = -1;
+	int ret;
+
+	*place = (struct place){ .name = dir, .journal = { .fd = -1, .lock = -1 },
+				 .control = -1 };
+	failure->kind = HSM_FAILURE_NONE;
+	place->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (place->dir < 0)
+		return fail(failure, -errno, "%s: %s", dir, strerror(errno));
+	store = openat(place->dir, ".hsm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ret = store < 0 ? -errno : hsm_journal_open(&place->journal, store);
+	if (ret == -ENOENT)
+		ret = fail(failure, ret, "%s: is not tracked (hsm-checkpoint "
+			   "--watch begins that)", dir);
+	else if (ret < 0)
+		ret = fail(failure, ret, "%s: its journal cannot be read: %s",
+			   dir, strerror(-ret));
+	else
+		place->control = hsm_control_connect(place->journal.id);
+	if (ret < 0)
+		leave(place);
+	return ret;
+}
+
+static int call(struct place *place, enum hsm_control_op op, uint64_t off,
+		struct hsm_control_reply *reply, int *fd)
+{
+	struct hsm_control_request request = {
+		.version = HSM_CONTROL_VERSION, .op = op, .off = off,
+	};
+
+	if (place->control < 0)
+		return -ENOTCONN;
+	return hsm_control_call(place->control, &request, reply, fd, -1);
+}
+
+/* `*from`: the checkpoint that the list begins after. */
+static int read_start(const struct place *place,
+		      const struct hsm_checkpoint_options *options,
+		      uint64_t *from, bool *unknown, struct hsm_failure *failure)
+{
+	const struct hsm_journal *journal = &place->journal;
+	int ret = 0;
+
+	if (options->since) {
+		ret = hsm_journal_parse(journal, options->since, from);
+		if (ret == -EINVAL)
+			return fail(failure, ret, "%s: is no ID of a checkpoint",
+				    options->since);
+	} else if (options->cursor) {
+		ret = hsm_journal_cursor(journal, options->cursor, from);
+		if (ret == -EINVAL)
+			return fail(failure, ret, "%s: cannot be the name of a "
+				    "cursor", options->cursor);
+	}
+	/* Of another journal, or never committed: there is no history. */
+	*unknown = ret == -ENOENT || ret == -EBADMSG;
+	return *unknown || !ret ? 0 :
+	       fail(failure, ret, "%s: %s", place->name, strerror(-ret));
+}
+
+/* Lists from + 1 .. last; one that is gone makes the whole incomplete. */
+static int add_lists(struct place *place, struct hsm_changes *changes,
+		     uint64_t from, uint64_t last)
+{
+	uint64_t n;
+	int ret = 0;
+
+	if (from > last)
+		changes->rescan = true;
+	for (n = from + 1; !ret && n <= last && !changes->rescan; n++) {
+		HSM_CLOSE int fd = hsm_journal_file(&place->journal, n, "list",
+						    O_RDONLY);
+
+		if (fd == -ENOENT)
+			changes->rescan = true;
+		else
+			ret = fd < 0 ? fd : hsm_changes_add(changes, fd);
+	}
+	return ret;
+}
+
+static int gather(struct place *place,
+		  const struct hsm_checkpoint_options *options,
+		  struct hsm_changes *changes, struct hsm_failure *failure)
+{
+	bool peek = options->peek || options->since;
+	struct hsm_control_reply reply;
+	HSM_CLOSE int list = -1;
+	uint64_t from = 0, last;
+	bool unknown;
+	int ret = read_start(place, options, &from, &unknown, failure);
+
+	if (ret < 0)
+		return ret;
+	if (peek)
+		ret = call(place, HSM_CONTROL_PEEK, 0, &reply, &list);
+	else
+		ret = call(place, HSM_CONTROL_CHECKPOINT,
+			   options->keep ? options->keep : KEEP, &reply, NULL);
+	if (ret == -ENOTCONN || ret == -ECONNRESET)
+		return fail(failure, ret, "%s: its tracker does not run",
+			    place->name);
+	if (ret < 0) {
+		changes->rescan = true;
+		return fail(failure, ret, "%s: no checkpoint was made: %s",
+			    place->name, strerror(-ret));
+	}
+	last = reply.checkpoint;
+	if (!options->since && !options->cursor)
+		from = peek ? last : last - 1;
+	hsm_journal_id(&place->journal, last, changes->id);
+	changes->rescan |= unknown;
+	ret = add_lists(place, changes, from, last);
+	if (!ret && list >= 0)
+		ret = hsm_changes_add(changes, list);
+	if (!ret)
+		ret = hsm_changes_settle_list(changes);
+	return ret < 0 ? fail(failure, ret, "%s: the list cannot be read: %s",
+			      place->name, strerror(-ret)) : 0;
+}
+
+int hsm_checkpoint(const char *dir, const struct hsm_checkpoint_options *options,
+		   struct hsm_changes **out, struct hsm_failure *failure)
+{
+	struct hsm_changes *changes = calloc(1, sizeof(*changes));
+	struct place place;
+	int ret;
+
+	*out = changes;
+	if (!changes)
+		return -ENOMEM;
+	changes->dir = -1;
+	changes->text = malloc(2 * (UINT16_MAX + 1));
+	if (!changes->text)
+		return -ENOMEM;
+	ret = find(&place, dir, failure);
+	if (ret < 0)
+		return ret;
+	changes->dir = dup(place.dir);
+	ret = gather(&place, options, changes, failure);
+	leave(&place);
+	return ret;
+}
+
+/* When list `n` was published, from its head. */
+static int read_time(const struct place *place, uint64_t n,
+		     struct timespec *time)
+{
+	HSM_CLOSE int fd = hsm_journal_file(&place->journal, n, "list",
+					    O_RDONLY);
+	unsigned char buf[256];
+	struct hsm_record head;
+	char text[64];
+	long long seconds;
+	ssize_t len;
+
+	if (fd < 0)
+		return fd;
+	len = pread(fd, buf, sizeof(buf), 0);
+	if (len < 0)
+		return -errno;
+	if (hsm_record_decode(&head, buf, (size_t)len) <= 0 ||
+	    !(head.what & HSM_RECORD_HEAD) || head.name_len >= sizeof(text))
+		return -EBADMSG;
+	memcpy(text, head.name, head.name_len);
+	text[head.name_len] = '\0';
+	if (sscanf(text, "%lld.%ld", &seconds, &time->tv_nsec) != 2)
+		return -EBADMSG;
+	time->tv_sec = seconds;
+	return 0;
+}
+
+int hsm_checkpoint_list(const char *dir,
+			void (*fn)(void *arg, const char *id,
+				   const struct timespec *time),
+			void *arg, struct hsm_failure *failure)
+{
+	HSM_FREE uint64_t *numbers = NULL;
+	unsigned int count = 0, i;
+	struct place place;
+	int ret = find(&place, dir, failure);
+
+	if (ret < 0)
+		return ret;
+	ret = hsm_journal_numbers(&place.journal, &numbers, &count);
+	for (i = 0; !ret && i < count; i++) {
+		struct timespec time = { 0 };
+		char id[HSM_CHECKPOINT_ID];
+
+		/* Removed meanwhile, or damaged: asking for it says so. */
+		if (read_time(&place, numbers[i], &time) < 0)
+			continue;
+		hsm_journal_id(&place.journal, numbers[i], id);
+		fn(arg, id, &time);
+	}
+	leave(&place);
+	return ret < 0 ? fail(failure, ret, "%s: %s", dir, strerror(-ret)) : 0;
+}
+
+int hsm_checkpoint_commit(const char *dir, const char *name, const char *id,
+			  struct hsm_failure *failure)
+{
+	struct place place;
+	uint64_t n;
+	int ret = find(&place, dir, failure);
+
+	if (ret < 0)
+		return ret;
+	ret = hsm_journal_parse(&place.journal, id, &n);
+	if (!ret && n >= place.journal.period)
+		ret = -ENOENT;
+	if (ret < 0) {
+		ret = fail(failure, ret, "%s: is no checkpoint of %s", id, dir);
+	} else {
+		ret = hsm_journal_commit(&place.journal, name, n);
+		if (ret < 0)
+			ret = fail(failure, ret, "%s: the cursor cannot be "
+				   "written: %s", name, strerror(-ret));
+	}
+	leave(&place);
+	return ret;
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "journal/resolve.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "journal/inodes.h"
+#include "journal/subject.h"
+
+struct run {
+	const struct hsm_resolve *to;
+	struct hsm_subjects subjects;
+	int error;
+};
+
+static bool hidden(const struct run *run, const char *path)
+{
+	const char *hide = run->to->hide;
+	size_t len = hide ? strlen(hide) : 0;
+
+	return hide && !strncmp(path, hide, len) &&
+	       (path[len] == '\0' || path[len] == '/');
+}
+
+static void add(struct run *run, uint32_t what, const char *path,
+		const char *from)
+{
+	struct hsm_record record = { .what = what };
+	size_t len = strlen(path), from_len = from ? strlen(from) : 0;
+	int ret;
+
+	if (hidden(run, path))
+		return;
+	if (len > UINT16_MAX || from_len > UINT16_MAX) {
+		run->error = -ENAMETOOLONG;
+		return;
+	}
+	record.name = *path ? path : ".";
+	record.name_len = (uint16_t)(*path ? len : 1);
+	record.name2 = from;
+	record.name2_len = (uint16_t)from_len;
+	ret = hsm_log_file_add(run->to->list, &record);
+	if (ret < 0)
+		run->error = ret;
+}
+
+/* "dir/name", or NULL when there is no such directory. */
+static char *join(struct run *run, const char *dir, const char *name, size_t len)
+{
+	char *path;
+
+	if (!dir)
+		return NULL;
+	/* What happened to the directory itself. */
+	if (len == 1 && name[0] == '.')
+		len = 0;
+	if (asprintf(&path, "%s%s%.*s", dir, *dir && len ? "/" : "", (int)len,
+		     name) < 0) {
+		run->error = -ENOMEM;
+		return NULL;
+	}
+	return path;
+}
+
+/* One name: where it is now, and where a consumer knows it. */
+static void touch(struct run *run, uint32_t what,
+		  const struct hsm_handle *parent, const char *name, size_t len,
+		  const char *from)
+{
+	HSM_FREE char *now = join(run, hsm_subject_now(&run->subjects, parent),
+				  name, len);
+	HSM_FREE char *was = join(run, hsm_subject_was(&run->subjects, parent),
+				  name, len);
+
+	if (now)
+		add(run, what, now, from);
+	if (was && (!now || strcmp(now, was)))
+		add(run, HSM_RECORD_FROM, was, NULL);
+}
+
+/*
+ * A rename for who knows the object by an older name: which one, and what else
+ * happened to it under that.  One that is new is as good as made here.
+ */
+static void touch_new_name(struct run *run, const struct hsm_record *record,
+			   uint32_t what)
+{
+	const struct hsm_subject *subject = NULL;
+	HSM_FREE char *from = NULL;
+
+	if (record->inode.bytes)
+		subject = hsm_subject_get(&run->subjects, &record->inode);
+	if (subject && subject->first & HSM_RECORD_CREATE)
+		what |= HSM_RECORD_CREATE;
+	else if (subject)
+		from = join(run, hsm_subject_was(&run->subjects,
+						 &subject->first_parent),
+			    subject->first_name, subject->first_len);
+	if (subject && !subject->directory)
+		what |= subject->all & (HSM_RECORD_MODIFY | HSM_RECORD_ATTRIB);
+	if (record->name2_len)
+		touch(run, what, &record->parent2, record->name2,
+		      record->name2_len, from);
+	else
+		touch(run, what, &record->parent, record->name,
+		      record->name_len, from);
+}
+
+static void touch_record(struct run *run, const struct hsm_record *record)
+{
+	const uint32_t gone = HSM_RECORD_RENAME | HSM_RECORD_FROM;
+	const uint32_t kind = HSM_RECORD_DIR;
+	uint32_t what = record->what;
+
+	if (!record->parent.bytes || !record->name_len)
+		return;
+	if (what & HSM_RECORD_TO)
+		touch_new_name(run, record, what);
+	else if (what & gone)
+		touch(run, HSM_RECORD_FROM | (what & kind), &record->parent,
+		      record->name, record->name_len, NULL);
+	else
+		touch(run, what, &record->parent, record->name,
+		      record->name_len, NULL);
+	if (record->name2_len)
+		touch_new_name(run, record, what);
+}
+
+/* Everything below `fd` at `now` and at `was` (either may be NULL). */
+static void expand(struct run *run, int fd, const char *now, const char *was)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+
+	if (copy >= 0 && !dir)
+		close(copy);
+	while (dir && (entry = readdir(dir)) && !run->error) {
+		const char *name = entry->d_name;
+		HSM_FREE char *here = NULL, *there = NULL;
+		HSM_CLOSE int inner = -1;
+
+		if (!strcmp(name, ".") || !strcmp(name, ".."))
+			continue;
+		here = join(run, now, name, strlen(name));
+		there = join(run, was, name, strlen(name));
+		if (here)
+			add(run, there ? HSM_RECORD_RENAME : HSM_RECORD_CREATE,
+			    here, there);
+		if (there)
+			add(run, HSM_RECORD_FROM, there, NULL);
+		if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
+			continue;
+		inner = openat(dirfd(dir), name, O_PATH | O_DIRECTORY |
+			       O_NOFOLLOW | O_CLOEXEC);
+		if (inner >= 0)
+			expand(run, inner, here, there);
+	}
+}
+
+/* Gone: did its last name end here, so that records say what was below? */
+static bool emptied(struct run *run, const struct hsm_subject *subject)
+{
+	return run->to->whole ||
+	       (subject->all & HSM_RECORD_DELETE &&
+		(hsm_subject_now(&run->subjects, &subject->last_parent) ||
+		 hsm_subject_was(&run->subjects, &subject->last_parent)));
+}
+
+/* A directory that came, went or moved with all that is below it. */
+static void expand_moved(struct run *run, const struct hsm_subject *subject)
+{
+	const uint32_t moves = HSM_RECORD_RENAME | HSM_RECORD_FROM |
+			       HSM_RECORD_TO;
+	const char *now, *was;
+	HSM_CLOSE int fd = -1;
+
+	if (!subject->directory || !(subject->all & moves))
+		return;
+	now = hsm_subject_now(&run->subjects, &subject->handle);
+	was = hsm_subject_was(&run->subjects, &subject->handle);
+	if ((now && was && !strcmp(now, was)) || (!now && !was))
+		return;
+	fd = hsm_handle_open(run->to->root, &subject->handle,
+			     O_PATH | O_DIRECTORY);
+	if (fd >= 0)
+		expand(run, fd, now, was);
+	else if (was && !emptied(run, subject))
+		add(run, HSM_RECORD_FROM | HSM_RECORD_UNKNOWN, was, NULL);
+}
+
+/* All names of the inodes that have more than the records know. */
+static void add_links(struct run *run, struct hsm_inodes *inodes, int fd,
+		      const char *path)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+
+	if (copy >= 0 && !dir)
+		close(copy);
+	while (dir && (entry = readdir(dir)) && !run->error) {
+		const char *name = entry->d_name;
+		HSM_FREE char *here = NULL;
+		HSM_CLOSE int inner = -1;
+
+		if (!strcmp(name, ".") || !strcmp(name, ".."))
+			continue;
+		if (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)
+			inner = openat(dirfd(dir), name, O_PATH | O_DIRECTORY |
+				       O_NOFOLLOW | O_CLOEXEC);
+		if (inner < 0 && !hsm_inodes_has(inodes, entry->d_ino))
+			continue;
+		here = join(run, path, name, strlen(name));
+		if (here && inner >= 0)
+			add_links(run, inodes, inner, here);
+		else if (here)
+			add(run, HSM_RECORD_MODIFY, here, NULL);
+	}
+}
+
+static void carry(struct run *run, const struct hsm_subject *subject)
+{
+	struct hsm_record record = {
+		.what = HSM_RECORD_CARRIED | HSM_RECORD_MODIFY,
+		.parent = subject->last_parent, .inode = subject->handle,
+		.name = subject->last_name, .name_len = subject->last_len,
+	};
+	int ret = hsm_log_file_add(run->to->carry, &record);
+
+	if (ret < 0)
+		run->error = ret;
+}
+
+/* The files: who is still written to, and which have names beyond these? */
+static void look_at_files(struct run *run)
+{
+	struct hsm_inodes inodes = { .root = run->to->root,
+				     .began = run->to->began };
+	unsigned int i;
+
+	for (i = 0; i < HSM_SUBJECT_BUCKETS && !run->error; i++) {
+		const struct hsm_subject *subject = run->subjects.buckets[i];
+
+		for (; subject && !run->error; subject = subject->next) {
+			int ret = hsm_inodes_look(&inodes, subject,
+						  run->to->carry != NULL);
+
+			if (ret < 0)
+				run->error = ret;
+			else if (ret)
+				carry(run, subject);
+		}
+	}
+	if (inodes.count && !run->error)
+		add_links(run, &inodes, run->to->root, "");
+	hsm_inodes_free(&inodes);
+}
+
+static void each_record(struct run *run, struct hsm_log_image *image,
+			void (*fn)(struct run *, const struct hsm_record *))
+{
+	struct hsm_record record;
+
+	image->pos = 0;
+	while (!run->error && hsm_log_image_next(image, &record) == 1)
+		fn(run, &record);
+}
+
+static void note(struct run *run, const struct hsm_record *record)
+{
+	int ret = hsm_subjects_note(&run->subjects, record);
+
+	if (ret < 0)
+		run->error = ret;
+}
+
+int hsm_resolve_run(const struct hsm_resolve *resolve,
+		    struct hsm_log_image *image)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	unsigned int i;
+	int ret;
+
+	if (!run)
+		return -ENOMEM;
+	run->to = resolve;
+	run->error = hsm_subjects_init(&run->subjects, resolve->root);
+	each_record(run, image, note);
+	each_record(run, image, touch_record);
+	for (i = 0; i < HSM_SUBJECT_BUCKETS && !run->error; i++) {
+		const struct hsm_subject *subject = run->subjects.buckets[i];
+
+		for (; subject; subject = subject->next)
+			expand_moved(run, subject);
+	}
+	if (!run->error)
+		look_at_files(run);
+	if (!run->error && run->subjects.too_deep)
+		run->error = -ENAMETOOLONG;
+	ret = run->error;
+	hsm_subjects_free(&run->subjects);
+	free(run);
+	return ret;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From the records of a period to the paths that were touched in it.
+ *
+ * A consumer has the tree as it was at the last checkpoint and brings it to what
+ * is now, path by path, without looking below a directory that it is told of.  So a
+ * list has every path at which something was, or is, another thing: under the
+ * old and the new names of directories that were moved, and all that is below
+ * those.  Whether there is something at a path now is looked at when the list is
+ * printed.
+ */
+#ifndef HSM_JOURNAL_RESOLVE_H
+#define HSM_JOURNAL_RESOLVE_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "journal/log.h"
+
+struct hsm_resolve {
+	int root;                   /* of a private mount of the directory */
+	bool whole;                 /* see hsm_group_open() */
+	const char *hide;           /* a name in the root that is not shown */
+	struct timespec began;      /* the period */
+	/* Where the paths go, and what the next period must know; borrowed. */
+	struct hsm_log_file *list;
+	struct hsm_log_file *carry; /* NULL: nothing is to be carried */
+};
+
+/* Resolve the records of `image`.  -ENOMEM, or the failure of a log file. */
+int hsm_resolve_run(const struct hsm_resolve *resolve,
+		    struct hsm_log_image *image);
+
+#endif

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "journal/subject.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+static unsigned int bucket_of(const struct hsm_handle *handle)
+{
+	uint32_t hash = 2166136261u;
+	unsigned int i;
+
+	for (i = 0; i < handle->bytes; i++)
+		hash = (hash ^ handle->data[i]) * 16777619u;
+	return (hash ^ hash >> 15) % HSM_SUBJECT_BUCKETS;
+}
+
+int hsm_subjects_init(struct hsm_subjects *subjects, int root)
+{
+	memset(subjects, 0, sizeof(*subjects));
+	subjects->root = root;
+	return hsm_handle_get(root, &subjects->root_handle);
+}
+
+void hsm_subjects_free(struct hsm_subjects *subjects)
+{
+	unsigned int i;
+
+	for (i = 0; i < HSM_SUBJECT_BUCKETS; i++)
+		while (subjects->buckets[i]) {
+			struct hsm_subject *subject = subjects->buckets[i];
+
+			subjects->buckets[i] = subject->next;
+			free(subject->now);
+			free(subject->was);
+			free(subject);
+		}
+}
+
+struct hsm_subject *hsm_subject_get(struct hsm_subjects *subjects,
+				    const struct hsm_handle *handle)
+{
+	struct hsm_subject **at = &subjects->buckets[bucket_of(handle)];
+	struct hsm_subject *subject;
+
+	for (subject = *at; subject; subject = subject->next)
+		if (hsm_handle_equal(&subject->handle, handle))
+			return subject;
+	subject = calloc(1, sizeof(*subject));
+	if (!subject)
+		return NULL;
+	subject->handle = *handle;
+	subject->next = *at;
+	return *at = subject;
+}
+
+int hsm_subjects_note(struct hsm_subjects *subjects,
+		      const struct hsm_record *record)
+{
+	struct hsm_subject *subject;
+
+	if (!record->inode.bytes)
+		return 0;
+	subject = hsm_subject_get(subjects, &record->inode);
+	if (!subject)
+		return -ENOMEM;
+	if (record->what & HSM_RECORD_DIR) {
+		subject->directory = true;
+		subjects->moved |= !!(record->what & ~(uint32_t)
+				      (HSM_RECORD_DIR | HSM_RECORD_ATTRIB |
+				       HSM_RECORD_MODIFY));
+	}
+	/* What happens to a directory itself has the name ".". */
+	if (record->what & HSM_RECORD_DIR && record->name_len == 1 &&
+	    record->name[0] == '.') {
+		subject->all |= record->what;
+		return 0;
+	}
+	if (!subject->first)
+		subject->first = record->what;
+	if (!subject->first_len) {
+		subject->first_parent = record->parent;
+		subject->first_name = record->name;
+		subject->first_len = record->name_len;
+	}
+	subject->all |= record->what;
+	if (record->what & HSM_RECORD_ATTRIB && record->name_len)
+		subject->attrib_named = true;
+	else if (record->what & HSM_RECORD_ATTRIB)
+		subject->attrib_unnamed = true;
+	if (record->name2_len) {
+		subject->last_parent = record->parent2;
+		subject->last_name = record->name2;
+		subject->last_len = record->name2_len;
+	} else if (record->name_len) {
+		subject->last_parent = record->parent;
+		subject->last_name = record->name;
+		subject->last_len = record->name_len;
+	}
+	return 0;
+}
+
+char *hsm_subject_path(int root, int fd)
+{
+	char link[64], path[PATH_MAX];
+	struct stat here, there;
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	errno = 0;
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len == sizeof(path) - 1)
+		errno = ENAMETOOLONG;
+	if (len <= 0 || len == sizeof(path) - 1 || path[0] != '/')
+		return NULL;
+	path[len] = '\0';
+	/* Of what lies outside the mount the kernel tells some path, too. */
+	if (fstat(fd, &here) < 0 ||
+	    fstatat(root, path[1] ? path + 1 : ".", &there,
+		    AT_SYMLINK_NOFOLLOW) < 0 ||
+	    here.st_ino != there.st_ino || here.st_dev != there.st_dev)
+		return NULL;
+	return strdup(path + 1);
+}
+
+const char *hsm_subject_now(struct hsm_subjects *subjects,
+			    const struct hsm_handle *handle)
+{
+	struct hsm_subject *subject = hsm_subject_get(subjects, handle);
+
+	if (!subject)
+		return NULL;
+	if (!subject->now_known) {
+		HSM_CLOSE int fd = hsm_handle_open(subjects->root, handle,
+						   O_PATH | O_DIRECTORY);
+
+		subject->now_known = true;
+		if (fd >= 0)
+			subject->now = hsm_subject_path(subjects->root, fd);
+		if (fd >= 0 && !subject->now && errno == ENAMETOOLONG)
+			subjects->too_deep = true;
+	}
+	return subject->now;
+}
+
+static char *join(const char *dir, const char *name, size_t len)
+{
+	char *path = NULL;
+
+	if (dir && asprintf(&path, "%s%s%.*s", dir, *dir ? "/" : "", (int)len,
+			    name) < 0)
+		path = NULL;
+	return path;
+}
+
+/* No record moved it: it has the name it had, wherever its parent was. */
+static char *was_unmoved(struct hsm_subjects *subjects,
+			 const struct hsm_subject *subject)
+{
+	const char *now = hsm_subject_now(subjects, &subject->handle), *base;
+	HSM_CLOSE int fd = -1;
+	HSM_CLOSE int above = -1;
+	struct hsm_handle parent;
+
+	if (!now || !*now || !subjects->moved)
+		return now ? strdup(now) : NULL;
+	fd = hsm_handle_open(subjects->root, &subject->handle,
+			     O_PATH | O_DIRECTORY);
+	above = fd < 0 ? -1 : openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (above < 0 || hsm_handle_get(above, &parent) < 0)
+		return NULL;
+	base = strrchr(now, '/');
+	base = base ? base + 1 : now;
+	return join(hsm_subject_was(subjects, &parent), base, strlen(base));
+}
+
+const char *hsm_subject_was(struct hsm_subjects *subjects,
+			    const struct hsm_handle *handle)
+{
+	const uint32_t born = HSM_RECORD_CREATE | HSM_RECORD_TO;
+	struct hsm_subject *subject = hsm_subject_get(subjects, handle);
+
+	/* Busy: records that contradict each other must not hang us. */
+	if (!subject || subject->busy)
+		return NULL;
+	if (subject->was_known)
+		return subject->was;
+	subject->busy = true;
+	if (hsm_handle_equal(handle, &subjects->root_handle))
+		subject->was = strdup("");
+	else if (!subject->first)
+		subject->was = was_unmoved(subjects, subject);
+	else if (!(subject->first & born) && subject->first_len)
+		subject->was = join(hsm_subject_was(subjects,
+						    &subject->first_parent),
+				    subject->first_name, subject->first_len);
+	subject->busy = false;
+	subject->was_known = true;
+	return subject->was;
+}
