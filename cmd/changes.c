@@ -51,8 +51,12 @@ static void print_path(const struct hsm_change *change)
 {
 	HSM_FREE char *clear = NULL;
 
-	/* "rescan ." is also a name that a file can have. */
-	if (!strncmp(change->path, "rescan ", 7) &&
+	/*
+	 * "rescan ." is also a name that a file can have; rsync takes '#' and
+	 * ';' for comments, and a '-' begins an option.
+	 */
+	if ((strchr("#;-", change->path[0]) ||
+	     !strncmp(change->path, "rescan ", 7)) &&
 	    asprintf(&clear, "./%s", change->path) < 0) {
 		clear = NULL;
 		cmd_message_fail(change->path, "out of memory", 0);

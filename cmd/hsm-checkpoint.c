@@ -6,12 +6,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "changes.h"
 #include "finish.h"
 #include "message.h"
 #include "notify.h"
 #include "options.h"
 #include "output.h"
+#include "serve_options.h"
 
 static int peek, deleted, changed, list, watch;
 static char *since, *keep, *cursor, *commit_name, *store, *id_file;
@@ -72,15 +74,14 @@ static int track(const char *dir)
 {
 	struct hsm_log log = cmd_message_log(
 		cmd_options.verbose ? HSM_LOG_DEBUG : HSM_LOG_INFO);
+	HSM_FREE char *place = store ? cmd_serve_absolute(store) : NULL;
 	struct hsm_track_options options = {
-		.dir = dir, .store = store, .ready = say_ready,
+		.dir = dir, .store = place, .ready = say_ready,
 		.ready_arg = (void *)(uintptr_t)dir, .log = &log,
 	};
 	struct hsm_failure failure = { 0 };
 	int rc;
 
-	if (store && store[0] != '/')
-		cmd_options_refuse("--store: %s: must begin with /", store);
 	if (cmd_options.dry_run) {
 		cmd_message("would track %s", dir);
 		return 0;

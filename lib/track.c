@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "engine/control.h"
 #include "hsm.h"
+#include "journal/group.h"
 #include "journal/tracker.h"
 #include "local/mount.h"
 
@@ -198,6 +199,20 @@ static int open_store(const struct track *track, int *store,
 	return 0;
 }
 
+static int refuse(const char *dir, int error, struct hsm_failure *failure)
+{
+	if (error == -EOPNOTSUPP)
+		return fail(failure, HSM_FAILURE_KERNEL, error,
+			    "%s: this kernel or file system has no change events "
+			    "with names", dir);
+	if (error == -EXDEV)
+		return fail(failure, HSM_FAILURE_KERNEL, error,
+			    "%s: lies in a btrfs subvolume, whose changes the "
+			    "kernel does not tell by file system", dir);
+	return fail(failure, HSM_FAILURE_OTHER, error,
+		    "%s: cannot be tracked: %s", dir, strerror(-error));
+}
+
 static int open_directory(struct track *track, struct hsm_failure *failure)
 {
 	struct hsm_tracker *tracker = &track->tracker;
@@ -221,6 +236,11 @@ static int open_directory(struct track *track, struct hsm_failure *failure)
 		return fail(failure, HSM_FAILURE_OTHER, ret, "%s: %s", name,
 			    strerror(-ret));
 	tracker->whole = ret;
+	/* Before anything is made in it. */
+	ret = hsm_group_open(tracker->root, tracker->mount, tracker->whole);
+	if (ret < 0)
+		return refuse(name, ret, failure);
+	close(ret);
 	return 0;
 }
 
@@ -254,19 +274,9 @@ static int start(struct track *track, struct hsm_failure *failure)
 	tracker->journal.lost = true;
 	if (!ret)
 		ret = hsm_tracker_start(tracker);
-	if (ret == -EOPNOTSUPP)
-		return fail(failure, HSM_FAILURE_KERNEL, ret,
-			    "%s: this kernel or file system has no change events "
-			    "with names", dir);
-	if (ret == -EXDEV)
-		return fail(failure, HSM_FAILURE_KERNEL, ret,
-			    "%s: lies in a btrfs subvolume, whose changes the "
-			    "kernel does not tell by file system", dir);
 	if (!ret)
 		ret = track->listen = hsm_control_listen(tracker->journal.id);
-	return ret < 0 ? fail(failure, HSM_FAILURE_OTHER, ret,
-			      "%s: cannot be tracked: %s", dir,
-			      strerror(-ret)) : 0;
+	return ret < 0 ? refuse(dir, ret, failure) : 0;
 }
 
 static int watch_signals(sigset_t *before)

@@ -5,7 +5,7 @@
 
 load lib/helpers
 
-commands="hsm-serve hsm-evict hsm-prefetch hsm-mark"
+commands="hsm-serve hsm-evict hsm-prefetch hsm-mark hsm-checkpoint"
 
 # Each prints the options of COMMAND, one a line.
 in_help() { # COMMAND
@@ -125,6 +125,13 @@ wrong_usage() { # COMMAND...
 	wrong_usage hsm-mark --state none
 	wrong_usage hsm-mark --hydrate later
 	wrong_usage hsm-mark --pin --unpin
+	wrong_usage hsm-checkpoint
+	wrong_usage hsm-checkpoint a b
+	wrong_usage hsm-checkpoint --watch --list a
+	wrong_usage hsm-checkpoint --since x-1 --cursor y a
+	wrong_usage hsm-checkpoint --commit y a
+	wrong_usage hsm-checkpoint --keep 0 a
+	wrong_usage hsm-checkpoint --store /tmp a
 	for option in --jobs=0 --jobs=-1 --jobs=1x --jobs=99999999999 --jobs=; do
 		wrong_usage hsm-prefetch "$option"
 		wrong_usage hsm-serve "$option" http://127.0.0.1/ a

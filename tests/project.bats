@@ -26,11 +26,12 @@ files() { # [PATHSPEC...]
 	[ -z "$without" ] || fail "without SPDX line: $without"
 }
 
-@test "2 project: includes point one way: cmd, hsm.h, engine, stage, local or remote, base" {
+@test "2 project: includes point one way: cmd, hsm.h, engine, stage or journal, local or remote, base" {
 	# "lib": the files beside hsm.h, which make its functions out of the engine.
 	declare -A may=(
 		[cmd]="cmd hsm.h base" [hsm.h]="base"
-		[lib]="lib hsm.h engine stage local remote base" [engine]="engine hsm.h stage local remote base"
+		[lib]="lib hsm.h engine journal stage local remote base"
+		[engine]="engine hsm.h journal stage local remote base" [journal]="journal local base"
 		[stage]="stage local remote base" [local]="local base" [remote]="remote base" [base]="base"
 	)
 	local file line from to wrong=
@@ -71,7 +72,7 @@ files() { # [PATHSPEC...]
 
 @test "2 project: the man pages are there and lint" {
 	local page name
-	for name in hsm-serve.1 hsm-evict.1 hsm-prefetch.1 hsm-mark.1 hsm.7; do
+	for name in hsm-serve.1 hsm-evict.1 hsm-prefetch.1 hsm-mark.1 hsm-checkpoint.1 hsm.7; do
 		[ -e "man/$name" ] || [ -e "man/${name%.1}.8" ] || fail "no man/$name"
 	done
 	for page in man/*.[1-8]; do
@@ -94,7 +95,7 @@ files() { # [PATHSPEC...]
 	make -s -j2 BUILD="$BATS_TEST_TMPDIR/build" CFLAGS=-O0
 	make -s install BUILD="$BATS_TEST_TMPDIR/build" CFLAGS=-O0 DESTDIR="$root" PREFIX=/usr
 	find . | sort | diff "$BATS_TEST_TMPDIR/before" -
-	for name in hsm-serve hsm-evict hsm-prefetch hsm-mark; do
+	for name in hsm-serve hsm-evict hsm-prefetch hsm-mark hsm-checkpoint; do
 		[ -x "$root/usr/bin/$name" ] || [ -x "$root/usr/sbin/$name" ]
 		[ -n "$(find "$root" -path "*man*" -name "$name.*")" ]
 		[ -n "$(find "$root" -path "*bash*" -name "$name*")" ]

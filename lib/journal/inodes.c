@@ -68,7 +68,8 @@ static bool has_writer(int root, const struct hsm_handle *handle)
 }
 
 int hsm_inodes_look(struct hsm_inodes *inodes,
-		    const struct hsm_subject *subject, bool writers)
+		    const struct hsm_subject *subject, bool writers,
+		    ino_t *number)
 {
 	HSM_CLOSE int fd = -1;
 	struct statx st;
@@ -79,6 +80,8 @@ int hsm_inodes_look(struct hsm_inodes *inodes,
 	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS |
 			    STATX_BTIME, &st) < 0 || S_ISDIR(st.stx_mode))
 		return 0;
+	if (st.stx_nlink)
+		*number = (ino_t)st.stx_ino;
 	if (has_more_names(inodes, subject, &st) &&
 	    remember(inodes, (ino_t)st.stx_ino) < 0)
 		return -ENOMEM;

@@ -23,14 +23,16 @@ struct hsm_inodes {
 
 /*
  * Look at the file of `subject`.  1: with `writers`, somebody has it open or
- * mapped for writing; else 0.  A file whose content or attributes changed and
+ * mapped for writing; else 0.  `*number` is its inode number, while it has a
+ * name.  A file whose content or attributes changed and
  * that has more names than the records told is remembered.  -ENOMEM.
  *
  * A lease is held for a moment: an opener for writing waits for it, and one with
  * O_NONBLOCK gets EAGAIN.
  */
 int hsm_inodes_look(struct hsm_inodes *inodes,
-		    const struct hsm_subject *subject, bool writers);
+		    const struct hsm_subject *subject, bool writers,
+		    ino_t *number);
 
 /* Whether the inode is among those that were remembered. */
 bool hsm_inodes_has(struct hsm_inodes *inodes, ino_t number);

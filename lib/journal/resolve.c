@@ -111,13 +111,35 @@ static void touch_new_name(struct run *run, const struct hsm_record *record,
 		      record->name_len, from);
 }
 
+/* O_TMPFILE: "#" and its number is what the kernel calls it, and no name. */
+static bool nameless(struct run *run, const struct hsm_record *record)
+{
+	HSM_FREE char *path = NULL;
+	struct stat st;
+	uint16_t i;
+
+	if (record->name[0] != '#')
+		return false;
+	for (i = 1; i < record->name_len; i++)
+		if (record->name[i] < '0' || record->name[i] > '9')
+			return false;
+	path = join(run, hsm_subject_now(&run->subjects, &record->parent),
+		    record->name, record->name_len);
+	return path && fstatat(run->to->root, path, &st,
+			       AT_SYMLINK_NOFOLLOW) < 0;
+}
+
 static void touch_record(struct run *run, const struct hsm_record *record)
 {
 	const uint32_t gone = HSM_RECORD_RENAME | HSM_RECORD_FROM;
 	const uint32_t kind = HSM_RECORD_DIR;
+	const uint32_t content = HSM_RECORD_MODIFY | HSM_RECORD_ATTRIB |
+				 HSM_RECORD_CARRIED;
 	uint32_t what = record->what;
 
 	if (!record->parent.bytes || !record->name_len)
+		return;
+	if (!(what & ~content) && nameless(run, record))
 		return;
 	if (what & HSM_RECORD_TO)
 		touch_new_name(run, record, what);
@@ -184,8 +206,14 @@ static void expand_moved(struct run *run, const struct hsm_subject *subject)
 		return;
 	now = hsm_subject_now(&run->subjects, &subject->handle);
 	was = hsm_subject_was(&run->subjects, &subject->handle);
-	if ((now && was && !strcmp(now, was)) || (!now && !was))
+	if (!now && !was)
 		return;
+	/* Back where it was; who knows what was done to it outside. */
+	if (now && was && !strcmp(now, was)) {
+		if (run->to->whole)
+			return;
+		was = NULL;
+	}
 	fd = hsm_handle_open(run->to->root, &subject->handle,
 			     O_PATH | O_DIRECTORY);
 	if (fd >= 0)
@@ -224,10 +252,27 @@ static void add_links(struct run *run, struct hsm_inodes *inodes, int fd,
 	}
 }
 
+/* Moved since the cut: the next list must say what was done to it, too. */
+static bool displaced(struct run *run, const struct hsm_subject *subject,
+		      ino_t number)
+{
+	HSM_FREE char *path = NULL;
+	struct stat st;
+
+	if (!(subject->all & (HSM_RECORD_MODIFY | HSM_RECORD_ATTRIB)) ||
+	    !subject->last_len)
+		return false;
+	path = join(run, hsm_subject_now(&run->subjects, &subject->last_parent),
+		    subject->last_name, subject->last_len);
+	return !path || fstatat(run->to->root, path, &st,
+				AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino != number;
+}
+
 static void carry(struct run *run, const struct hsm_subject *subject)
 {
 	struct hsm_record record = {
-		.what = HSM_RECORD_CARRIED | HSM_RECORD_MODIFY,
+		.what = HSM_RECORD_CARRIED |
+			(subject->all & HSM_RECORD_ATTRIB) | HSM_RECORD_MODIFY,
 		.parent = subject->last_parent, .inode = subject->handle,
 		.name = subject->last_name, .name_len = subject->last_len,
 	};
@@ -248,12 +293,15 @@ static void look_at_files(struct run *run)
 		const struct hsm_subject *subject = run->subjects.buckets[i];
 
 		for (; subject && !run->error; subject = subject->next) {
+			ino_t number = 0;
 			int ret = hsm_inodes_look(&inodes, subject,
-						  run->to->carry != NULL);
+						  run->to->carry != NULL,
+						  &number);
 
 			if (ret < 0)
 				run->error = ret;
-			else if (ret)
+			else if (run->to->carry && number &&
+				 (ret || displaced(run, subject, number)))
 				carry(run, subject);
 		}
 	}
