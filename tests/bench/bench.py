@@ -190,7 +190,9 @@ def report(bench):
 " of the small version (QUICK=1)" if bench.quick else ""}, seed {bench.seed}.
 
 One nginx on loopback serves from memory; each system begins with an empty cache on a fresh
-ext4 loop image. curl-8 = up to 8 transfers at a time. † = through a proxy that adds
+ext4 loop image. curl-8 = up to 8 transfers at a time. "One command" is from the start to the
+end of a process (`curl -r 0-4095`, or a program that reads as much), "from `open`" what the
+program itself measures (curl: its `time_total`, which begins after its start). † = through a proxy that adds
 {bench.rtt_ms:g} ms of round trip. Warm rows are measured in turns with a plain copy, whose time
 divided by this one's stands in brackets; the column `plain` is a second plain copy, so its
 distance from 1 is the noise of the machine, and its cold rows come from the disk. DNF: not

@@ -5,9 +5,11 @@
  * reader first  FILE             open it and read its first 4 KiB
  * reader random FILE COUNT SEED  read COUNT random pages with pread(2)
  * reader mmap   FILE COUNT SEED  touch COUNT random pages of a mapping
+ * reader time   COMMAND...       run a command
  *
- * Prints the seconds from open(2) to the last byte.  Every page that is read
- * is checked, so that no zeros are ever timed: exit status 1 then.
+ * Prints the seconds from open(2) to the last byte, or of the whole command.  Every
+ * page that is read is checked, so that no zeros are ever timed: exit status 1
+ * then.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -17,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -142,6 +145,24 @@ static void touch_random(int fd, uint64_t pages, unsigned long count,
 	munmap(map, pages * PAGE);
 }
 
+/* What a user waits for: start, work and end of a program. */
+static double run(char **argv)
+{
+	double start = now();
+	pid_t pid = vfork();
+	int status;
+
+	if (pid == 0) {
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		err(1, "%s", argv[0]);
+	if (status)
+		errx(1, "%s: failed", argv[0]);
+	return now() - start;
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 2 ? argv[1] : "";
@@ -155,6 +176,10 @@ int main(int argc, char **argv)
 		make(argv[2], count);
 		return 0;
 	}
+	if (!strcmp(mode, "time")) {
+		printf("%.6f\n", run(argv + 2));
+		return 0;
+	}
 	start = now();
 	fd = open_file(argc > 2 ? argv[2] : "", &pages);
 	if (!strcmp(mode, "seq"))
@@ -166,7 +191,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(mode, "mmap"))
 		touch_random(fd, pages, count, seed);
 	else
-		errx(2, "usage: reader make|seq|first|random|mmap FILE ...");
+		errx(2, "usage: reader make|seq|first|random|mmap|time ...");
 	printf("%.6f\n", now() - start);
 	return 0;
 }

@@ -41,6 +41,15 @@ class Session:
     def first(self, names):
         return statistics.median(self.reader("first", name) for name in names)
 
+    def timed(self, *argv):
+        """Seconds of a whole command, from its start to its end."""
+        argv = [self.bench.reader, "time", *argv]
+        return float(process.run(argv, self.bench.timeout)[1].split()[-1])
+
+    def first_command(self, names):
+        return statistics.median(
+            self.timed(self.bench.reader, "first", self.where / name) for name in names)
+
     def sequential(self, name):
         return self.reader("seq", name)
 
@@ -93,6 +102,9 @@ class Plain(Session):
         """One: the names are links to one file, the second would be warm."""
         return super().first(names[:1])
 
+    def first_command(self, names):
+        return None
+
     def prepare(self, scenario):
         world.command("cp", "-a", f"{self.bench.remote / scenario.folder}/.", self.where)
 
@@ -114,6 +126,11 @@ class Curl(Session):
     def first(self, names):
         return statistics.median(
             self.one(name, "-r", "0-4095", "-o", "/dev/null") for name in names)
+
+    def first_command(self, names):
+        return statistics.median(
+            self.timed("curl", "-sS", "-f", "-r", "0-4095", "-o", "/dev/null",
+                       self.url + name) for name in names)
 
     def sequential(self, name):
         return self.one(name, "-o", self.where / "out")
