@@ -65,3 +65,19 @@ lists() { # SERVER PRECISION: 0 when its listing has no times
 		rm -rf "$dir"
 	done
 }
+
+@test "2.2 listing: a stored .gz is itself, also when apache calls it encoded" {
+	local there=$TREES/tmp/encoded url
+	mkdir -p "$there"
+	head -c 100000 /dev/urandom | gzip -n >"$there/small.gz"
+	head -c 30M /dev/urandom >"$there/large.tgz"
+	url=$(server_url apache-plain)tmp/encoded/
+	curl -sI "$url/small.gz" | grep -qi '^content-encoding: x-gzip' # or it proves nothing
+	dir=$(new_dir encoded)
+	serve "$url" "$dir"
+	# From the middle: a range of the stored bytes.
+	bounded cmp <(tail -c 1M "$dir/large.tgz") <(tail -c 1M "$there/large.tgz")
+	same "$dir/large.tgz" "$there/large.tgz"
+	same "$dir/small.gz" "$there/small.gz"
+	rm -r "$there"
+}

@@ -62,6 +62,7 @@ struct hsm_http_question {
 	/* Bytes [off, off + len), len 0: to the end.  Both 0: no Range. */
 	uint64_t off, len;
 	const struct hsm_version *if_range; /* or NULL */
+	int64_t size; /* of the file, or HSM_SIZE_UNKNOWN */
 };
 
 /* The open stream: [pos, end) is still to come. */
@@ -183,7 +184,8 @@ void hsm_http_patience_renew(const struct hsm_http_conn *conn,
 /*
  * Ask until the answer is one that trying again would not change: 0, with
  * `conn->answer` and the body to come, whatever the status is (but no redirect
- * and none that is passing).  -EPROTO: the content is encoded.
+ * and none that is passing).  -EPROTO: the content is encoded, and not because the
+ * file is stored so.
  */
 int hsm_http_ask(struct hsm_http_conn *conn,
 		 const struct hsm_http_question *question,

@@ -103,6 +103,16 @@ static void set_modified(struct hsm_http_answer *answer, const char *value)
 	answer->modified = answer->dated ? date : 0;
 }
 
+static void set_encoding(struct hsm_http_answer *answer, const char *value,
+			 size_t len)
+{
+	if (!len || strcasecmp(value, "identity") == 0)
+		return;
+	keep(answer->encoding, sizeof(answer->encoding), value, len);
+	if (!answer->encoding[0])
+		strcpy(answer->encoding, "?"); /* some long list */
+}
+
 /* `value` has `len` bytes without the space around it, and a NUL after it. */
 static void set_field(struct hsm_http_answer *answer, const char *name,
 		      const char *value, size_t len)
@@ -118,7 +128,7 @@ static void set_field(struct hsm_http_answer *answer, const char *name,
 	else if (strcasecmp(name, "location") == 0)
 		keep(answer->location, sizeof(answer->location), value, len);
 	else if (strcasecmp(name, "content-encoding") == 0)
-		answer->encoded = len && strcasecmp(value, "identity") != 0;
+		set_encoding(answer, value, len);
 }
 
 /* Only these names are looked at; the others are most of what servers send. */
@@ -202,4 +212,40 @@ struct hsm_version hsm_http_answer_version(const struct hsm_http_answer *answer)
 	}
 	memcpy(version.etag, answer->etag, sizeof(version.etag));
 	return version;
+}
+
+/* What files are called whose content has an encoding (RFC 9110, 8.4.1). */
+static const struct {
+	const char *encoding, *suffix;
+} encodings[] = {
+	{ "gzip", ".gz" },     { "gzip", ".tgz" },  { "gzip", ".svgz" },
+	{ "compress", ".Z" },  { "bzip2", ".bz2" }, { "br", ".br" },
+	{ "zstd", ".zst" },    { "xz", ".xz" },
+};
+
+static bool is_named_for(const char *path, const char *encoding)
+{
+	size_t len = strlen(path);
+
+	if (strncasecmp(encoding, "x-", 2) == 0)
+		encoding += 2;
+	for (size_t i = 0; i < sizeof(encodings) / sizeof(*encodings); i++) {
+		size_t tail = strlen(encodings[i].suffix);
+
+		if (strcasecmp(encoding, encodings[i].encoding) == 0 &&
+		    len > tail &&
+		    strcmp(path + len - tail, encodings[i].suffix) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool hsm_http_answer_stored(const struct hsm_http_answer *answer,
+			    const char *path, int64_t size)
+{
+	int64_t now = hsm_http_answer_version(answer).size;
+
+	if (size != HSM_SIZE_UNKNOWN)
+		return now == size;
+	return now != HSM_SIZE_UNKNOWN && is_named_for(path, answer->encoding);
 }

@@ -25,7 +25,7 @@ struct hsm_http_answer {
 	int64_t length; /* of the body; -1: not said.  Not from a header line */
 	bool ranged;    /* there is a Content-Range and it makes sense */
 	struct hsm_http_range range;
-	bool encoded; /* Content-Encoding is not identity */
+	char encoding[32]; /* Content-Encoding; "" when it is identity */
 	char etag[HSM_ETAG_MAX]; /* strong, or "" */
 	bool dated;
 	int64_t modified;
@@ -43,6 +43,14 @@ void hsm_http_answer_feed(struct hsm_http_answer *answer, const char *line,
 
 /* The version of the file that the answer (200, 206, 416) is about. */
 struct hsm_version hsm_http_answer_version(const struct hsm_http_answer *answer);
+
+/*
+ * Whether what comes is the file named `path` as it is stored, although the answer
+ * calls it encoded: Apache says so of a stored .gz.  `size` is that of the file,
+ * HSM_SIZE_UNKNOWN when the answer is to tell; then the name has to agree.
+ */
+bool hsm_http_answer_stored(const struct hsm_http_answer *answer,
+			    const char *path, int64_t size);
 
 /* Whether `etag` is a strong one, fit to be sent in a header line. */
 bool hsm_http_etag_valid(const char *etag);

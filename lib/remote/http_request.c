@@ -165,14 +165,24 @@ static int attempt(struct hsm_http_conn *conn,
 	return error;
 }
 
+/* We asked for the file as it is. */
+static bool is_encoded(const struct hsm_http_answer *answer,
+		       const struct hsm_http_question *question)
+{
+	return answer->encoding[0] && answer->status < 300 &&
+	       (question->list || !hsm_http_answer_stored(answer, question->url,
+							  question->size));
+}
+
 /* 0 when `conn->answer` is what the caller may judge. */
-static int check(struct hsm_http_conn *conn)
+static int check(struct hsm_http_conn *conn,
+		 const struct hsm_http_question *question)
 {
 	const struct hsm_http_answer *answer = &conn->answer;
 
 	if (hsm_http_is_passing(answer->status))
 		return hsm_http_fail_answer(conn);
-	if (answer->encoded && answer->status < 300)
+	if (is_encoded(answer, question))
 		return hsm_http_fail(conn, -EPROTO,
 				     "the server encodes the content");
 	return 0;
@@ -185,7 +195,8 @@ int hsm_http_ask(struct hsm_http_conn *conn,
 	int error;
 
 	do {
-		error = attempt(conn, question, patience) ?: check(conn);
+		error = attempt(conn, question, patience) ?:
+			check(conn, question);
 		if (!error)
 			return 0;
 		error = hsm_http_try_again(conn, patience, error);

@@ -38,7 +38,9 @@ int hsm_http_stat(struct hsm_conn *base, const char *path,
 	struct hsm_http_conn *conn = hsm_http_conn_of(base);
 	struct hsm_http_patience patience = hsm_http_patience(conn);
 	HSM_FREE char *url = hsm_url_join(base->remote->url, path, false);
-	struct hsm_http_question question = { .url = url, .head = true };
+	struct hsm_http_question question = {
+		.url = url, .head = true, .size = HSM_SIZE_UNKNOWN,
+	};
 	int error;
 
 	if (!url)

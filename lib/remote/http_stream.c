@@ -93,6 +93,7 @@ static int ask_once(struct hsm_http_conn *conn,
 		.off = stream->pos,
 		.len = stream->asked_end ? stream->asked_end - stream->pos : 0,
 		.if_range = conn->no_if_range ? NULL : &stream->version,
+		.size = stream->version.size,
 	};
 	int error = hsm_http_ask(conn, &question, patience) ?:
 		    check_version(conn);

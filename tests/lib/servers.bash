@@ -160,7 +160,7 @@ apache_start() {
 	done
 	dir=$SCRATCH/servers/apache-fancy
 	{
-		for module in mpm_event authz_core dir autoindex; do
+		for module in mpm_event authz_core dir autoindex mime; do
 			echo "LoadModule ${module}_module /usr/lib/apache2/modules/mod_$module.so"
 		done
 		cat <<-EOT
@@ -173,11 +173,13 @@ apache_start() {
 			User www-data
 			Group www-data
 			MaxKeepAliveRequests 0
+			# Also what is stored so, however the client asks.
+			AddEncoding x-gzip .gz .tgz
 		EOT
 		apache_block apache-fancy "FancyIndexing NameWidth=30"
 		apache_block apache-table "FancyIndexing HTMLTable"
 		apache_block apache-plain "-FancyIndexing"
-	} | grep -v TypesConfig >"$dir/apache.conf"
+	} >"$dir/apache.conf"
 	server_run apache-fancy apache2 -DFOREGROUND -f "$dir/apache.conf"
 }
 

@@ -64,7 +64,7 @@ static void test_fields(void **state)
 	assert_true(answer.dated);
 	assert_int_equal(answer.modified, 1000000000);
 	assert_string_equal(answer.location, "/there");
-	assert_false(answer.encoded);
+	assert_string_equal(answer.encoding, "");
 }
 
 static void test_etag_must_be_strong(void **state)
@@ -126,9 +126,47 @@ static void test_content_range(void **state)
 static void test_encoding(void **state)
 {
 	(void)state;
-	assert_true(FEED(OK, "Content-Encoding: gzip\r\n").encoded);
-	assert_true(FEED(OK, "Content-Encoding: identity, br\r\n").encoded);
-	assert_false(FEED(OK, "Content-Encoding: Identity\r\n").encoded);
+	assert_string_equal(FEED(OK, "Content-Encoding: gzip\r\n").encoding,
+			    "gzip");
+	assert_string_equal(
+		FEED(OK, "Content-Encoding: identity, br\r\n").encoding,
+		"identity, br");
+	assert_string_equal(
+		FEED(OK, "Content-Encoding: Identity\r\n").encoding, "");
+	assert_string_equal(FEED(OK, "Content-Encoding: gzip\r\n",
+				 "Content-Encoding: identity\r\n").encoding,
+			    "gzip");
+	assert_string_equal(
+		FEED(OK, "Content-Encoding: gzip, gzip, gzip, gzip, gzip, gzip\r\n")
+			.encoding, "?");
+}
+
+static bool stored(const char *encoding, const char *path, int64_t length,
+		   int64_t size)
+{
+	struct hsm_http_answer answer = { .status = 200, .length = length };
+
+	snprintf(answer.encoding, sizeof(answer.encoding), "%s", encoding);
+	return hsm_http_answer_stored(&answer, path, size);
+}
+
+static void test_stored_encoding(void **state)
+{
+	(void)state;
+	/* Where the size is known it has to be that. */
+	assert_true(stored("gzip", "a", 10, 10));
+	assert_false(stored("gzip", "a.gz", 9, 10));
+	assert_false(stored("gzip", "a.gz", HSM_SIZE_UNKNOWN, 10));
+	/* Else the name has to say the same, and the answer the size. */
+	assert_true(stored("gzip", "a.gz", 10, HSM_SIZE_UNKNOWN));
+	assert_true(stored("x-gzip", "a.tgz", 10, HSM_SIZE_UNKNOWN));
+	assert_true(stored("X-Compress", "a.Z", 10, HSM_SIZE_UNKNOWN));
+	assert_false(stored("gzip", "a", 10, HSM_SIZE_UNKNOWN));
+	assert_false(stored("gzip", "gz", 10, HSM_SIZE_UNKNOWN));
+	assert_false(stored("br", "a.gz", 10, HSM_SIZE_UNKNOWN));
+	assert_false(stored("gzip, gzip", "a.gz", 10, HSM_SIZE_UNKNOWN));
+	assert_false(stored("x-", "a.gz", 10, HSM_SIZE_UNKNOWN));
+	assert_false(stored("gzip", "a.gz", HSM_SIZE_UNKNOWN, HSM_SIZE_UNKNOWN));
 }
 
 static void test_strange_lines(void **state)
@@ -231,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_date_that_is_none),
 		cmocka_unit_test(test_content_range),
 		cmocka_unit_test(test_encoding),
+		cmocka_unit_test(test_stored_encoding),
 		cmocka_unit_test(test_strange_lines),
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_redirect),
