@@ -42,6 +42,12 @@ static int visit_file(void *arg, struct hsm_file *file)
 	return run->files->file(run->files->arg, file);
 }
 
+/* Are the names of all files below `path` here? */
+static int complete(struct run *run, const char *path)
+{
+	return run->files->complete ? hsm_tree_complete(run->session, path) : 0;
+}
+
 static int visit_directory(struct run *run, const char *path)
 {
 	const struct cmd_files *files = run->files;
@@ -53,7 +59,9 @@ static int visit_directory(struct run *run, const char *path)
 	}
 	if (!files->recursive)
 		return -EISDIR;
-	rc = hsm_walk(run->session, path, visit_file, walk_failed, run);
+	rc = complete(run, path);
+	if (!rc)
+		rc = hsm_walk(run->session, path, visit_file, walk_failed, run);
 	return rc == -ECANCELED ? 0 : rc;
 }
 
@@ -97,7 +105,8 @@ static void count(struct run *run)
 	cmd_paths_begin(&paths, run->files->operands);
 	if (!cmd_paths_use_stdin(&paths))
 		while ((path = cmd_paths_next(&paths)))
-			hsm_walk(run->session, path, count_file, NULL, run);
+			if (complete(run, path) == 0)
+				hsm_walk(run->session, path, count_file, NULL, run);
 	cmd_paths_end(&paths);
 }
 

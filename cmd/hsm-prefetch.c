@@ -142,6 +142,7 @@ int main(int argc, const char **argv)
 	files.operands = cmd_options_parse(argc, argv, table,
 					   "[OPTION...] [PATH...]", summary);
 	files.recursive = recursive;
+	files.complete = recursive && !cmd_options.dry_run;
 	if (jobs_text)
 		jobs = cmd_options_count("--jobs", jobs_text, 1);
 	if (range)

@@ -14,7 +14,8 @@
 #include "progress.h"
 
 static int stop, status, background, read_only, netrc, insecure;
-static char *ready_fd, *log_file, *store, *names, *refresh, *worker_timeout;
+static char *ready_fd, *log_file, *store, *names, *max_triggers, *refresh;
+static char *worker_timeout;
 static char *stream_above, *whole_for, *read_ahead_files, *jobs;
 static char *user, **headers, *cacert, *proxy, *retries, *timeout_s;
 
@@ -39,7 +40,10 @@ static const struct poptOption tree[] = {
 	{ "store", 0, POPT_ARG_STRING, &store, 0,
 	  "Where the files really are (default: DIR/.hsm)", "PATH" },
 	{ "namespace", 0, POPT_ARG_STRING, &names, 0,
-	  "When directories are listed (default: eager)", "eager|lazy" },
+	  "When directories are listed (default: eager)",
+	  "eager|lazy|crawl" },
+	{ "max-triggers", 0, POPT_ARG_STRING, &max_triggers, 0,
+	  "Directories that may wait to be listed (default: 2000)", "N" },
 	{ "refresh", 0, POPT_ARG_STRING, &refresh, 0,
 	  "List again every so often", "SECONDS" },
 	{ "read-only", 0, POPT_ARG_NONE, &read_only, 0,
@@ -162,18 +166,32 @@ static int open_log(void)
 	return fd;
 }
 
-static void check_namespace(void)
+static enum hsm_names read_namespace(void)
 {
 	if (!names || !strcmp(names, "eager"))
-		return;
+		return HSM_NAMES_EAGER;
 	if (!strcmp(names, "lazy"))
-		cmd_options_refuse("--namespace: lazy is not possible yet");
-	cmd_options_refuse("--namespace: %s: not eager", names);
+		return HSM_NAMES_LAZY;
+	if (strcmp(names, "crawl"))
+		cmd_options_refuse("--namespace: %s: not eager, lazy or crawl",
+				   names);
+	return HSM_NAMES_CRAWL;
+}
+
+static int read_max_triggers(void)
+{
+	unsigned int value;
+
+	if (!max_triggers)
+		return -1;
+	value = cmd_options_count("--max-triggers", max_triggers, 0);
+	if (value > 65536)
+		cmd_options_refuse("--max-triggers: %u: more than 65536", value);
+	return (int)value;
 }
 
 void cmd_serve_read(struct cmd_serve *out)
 {
-	check_namespace();
 	if (stop && status)
 		cmd_options_refuse("--stop and --status exclude each other");
 	*out = (struct cmd_serve){
@@ -191,6 +209,8 @@ void cmd_serve_read(struct cmd_serve *out)
 			.read_ahead_files = read_ahead_files ?
 				(int)count("--read-ahead-files",
 					   read_ahead_files, 0) : -1,
+			.names = read_namespace(),
+			.max_triggers = read_max_triggers(),
 			.refresh_s = count("--refresh", refresh, 1),
 			.worker_timeout_s =
 				count("--worker-timeout", worker_timeout, 1),

@@ -40,6 +40,13 @@ struct hsm_failure {
 
 /* ------------------------------------------------------------- serving -- */
 
+/* When the directories of the remote are listed. */
+enum hsm_names {
+	HSM_NAMES_EAGER, /* all of them, before DIR is served */
+	HSM_NAMES_LAZY,  /* each when it is first needed */
+	HSM_NAMES_CRAWL, /* so, and the others meanwhile, in the background */
+};
+
 struct hsm_serve_options {
 	const char *url;
 	const char *dir;
@@ -51,6 +58,8 @@ struct hsm_serve_options {
 	const char *whole_for;      /* "NAME,NAME"; NULL: the default list */
 	int read_ahead_files;       /* -1: default; 0: off */
 	unsigned int refresh_s;     /* 0: never */
+	enum hsm_names names;
+	int max_triggers;           /* -1: 2000; at most 65536 */
 	unsigned int worker_timeout_s; /* 0: default */
 	const char *user, *cacert, *proxy;
 	const char *const *headers; /* NULL-terminated, or NULL */
@@ -208,6 +217,12 @@ int hsm_file_copy_marks(struct hsm_file *file, struct hsm_file *from);
  * (`hsm-prefetch --tree`).
  */
 int hsm_tree_list(struct hsm_session *session, const char *path);
+
+/*
+ * List those directories at and below `path` that never were, in a tree that is
+ * served lazily.  0 in any other tree.
+ */
+int hsm_tree_complete(struct hsm_session *session, const char *path);
 
 /*
  * Prefetch many files with `jobs` transfers at a time.  `done` is called once for each

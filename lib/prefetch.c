@@ -198,9 +198,9 @@ static int origin_of(struct hsm_tree *tree, int found, char *origin)
 	return ret;
 }
 
-int hsm_tree_list(struct hsm_session *session, const char *path)
+static int list(struct hsm_session *session, const char *path, bool missing)
 {
-	struct hsm_control_request request = { 0 };
+	struct hsm_control_request request = { .off = missing };
 	struct hsm_control_reply reply;
 	struct hsm_engine *engine;
 	HSM_CLOSE int found = -1;
@@ -214,15 +214,28 @@ int hsm_tree_list(struct hsm_session *session, const char *path)
 				    -1);
 	if (ret != -ENOTCONN)
 		return ret;
+	if (missing && (tree->store.listed || !tree->store.lazy))
+		return 0;
 	ret = hsm_tree_engine(tree, 0, &engine);
 	if (!ret) {
 		struct hsm_crawl crawl = {
 			.log = session->log, .remote = engine->remote,
 			.store_fd = tree->store.fd, .tree = tree->root,
 			.store_id = tree->id, .jobs = 8, .from = request.path,
+			.lazy = tree->store.lazy && !tree->store.listed,
 		};
 
 		ret = hsm_crawl_run(&crawl);
 	}
 	return ret;
+}
+
+int hsm_tree_list(struct hsm_session *session, const char *path)
+{
+	return list(session, path, false);
+}
+
+int hsm_tree_complete(struct hsm_session *session, const char *path)
+{
+	return list(session, path, true);
 }

@@ -19,7 +19,9 @@
 #include "base/cleanup.h"
 #include "engine/control.h"
 #include "engine/crawl.h"
+#include "engine/deep.h"
 #include "engine/deny.h"
+#include "engine/lazy.h"
 #include "engine/service.h"
 #include "hsm.h"
 #include "local/mark.h"
@@ -37,6 +39,7 @@ struct answer {
 	char text[512];
 	char url[2048];
 	unsigned long skipped;
+	bool complete; /* everything was listed, not only the root */
 };
 
 static int fail(struct hsm_failure *failure, enum hsm_failure_kind kind,
@@ -100,6 +103,14 @@ static int probe(struct hsm_service *service, struct hsm_remote *remote,
 	return ret;
 }
 
+/* No request, no listing: only the URL. */
+static int look_at_url(struct hsm_service *service, struct hsm_remote *remote,
+		       struct answer *answer)
+{
+	(void)service, (void)remote, (void)answer;
+	return 0;
+}
+
 static int crawl(struct hsm_service *service, struct hsm_remote *remote,
 		 struct answer *answer)
 {
@@ -122,6 +133,56 @@ static int crawl(struct hsm_service *service, struct hsm_remote *remote,
 		snprintf(answer->text, sizeof(answer->text), "%s",
 			 *run.error ? run.error : strerror(-ret));
 	}
+	return ret;
+}
+
+/* How many directories the root has: each of them wants a trigger. */
+static unsigned int count_children(int tree)
+{
+	int copy = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+	unsigned int count = 0;
+
+	if (!dir && copy >= 0)
+		close(copy);
+	while (dir && (entry = readdir(dir)))
+		count += entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
+	/* Without itself and its parent. */
+	return count > 2 ? count - 2 : 0;
+}
+
+/* The names of the root; those of all when there would be too many triggers. */
+static int list_root(struct hsm_service *service, struct hsm_remote *remote,
+		     struct answer *answer)
+{
+	const struct hsm_serve_options *options = service->options;
+	struct hsm_deep deep = {
+		.log = options->log, .remote = remote,
+		.store_fd = service->store.fd, .root = service->store.tree,
+		.store_id = service->store.id, .jobs = options->jobs,
+		.shared = hsm_crawl_share(),
+	};
+	int ret = deep.shared ? 0 : -ENOMEM;
+
+	if (!ret && options->max_triggers)
+		ret = hsm_deep_mark(service->store.tree);
+	if (!ret && options->max_triggers)
+		ret = hsm_deep_list(&deep, service->store.tree, answer->text,
+				    sizeof(answer->text));
+	answer->skipped = deep.skipped;
+	if (ret < 0) {
+		answer->kind = ret == -ENOSPC || ret == -EDQUOT ||
+			       ret == -ENOMEM || ret == -EROFS ?
+			       HSM_FAILURE_OTHER : HSM_FAILURE_REMOTE;
+		return ret;
+	}
+	if (options->max_triggers &&
+	    count_children(service->store.tree) <=
+	    (unsigned int)options->max_triggers)
+		return 0;
+	ret = crawl(service, remote, answer);
+	answer->complete = !ret;
 	return ret;
 }
 
@@ -357,10 +418,15 @@ static int list_remote(struct hsm_service *service, struct answer *answer,
 
 	if (service->store.listed)
 		return 0;
-	ret = in_child(service, crawl, answer);
+	ret = in_child(service, service->lazy ? list_root : crawl, answer);
 	if (ret < 0)
-		return fail(failure, answer->kind, ret, "%s", answer->text);
+		return fail(failure, answer->kind ? answer->kind :
+			    HSM_FAILURE_OTHER, ret, "%s", *answer->text ?
+			    answer->text : strerror(-ret));
 	service->shared->count.skipped = answer->skipped;
+	if (service->lazy && !answer->complete)
+		return 0;
+	service->lazy = false;
 	ret = hsm_store_set_listed(&service->store);
 	if (ret < 0)
 		return fail(failure, HSM_FAILURE_OTHER, ret, "%s: %s",
@@ -368,21 +434,103 @@ static int list_remote(struct hsm_service *service, struct answer *answer,
 	return 0;
 }
 
-/* ------------------------------------------------------------ the service -- */
+/*
+ * Triggers know their server by its process group: it must be ours alone.  On a
+ * terminal, keys that send signals go on reaching us.
+ */
+static void take_own_group(void)
+{
+	pid_t before = getpgrp();
 
-static int put_over(struct hsm_service *service, struct hsm_failure *failure)
+	if (before == getpid() || setpgid(0, 0) < 0)
+		return;
+	if (tcgetpgrp(STDIN_FILENO) == before) {
+		sighandler_t old = signal(SIGTTOU, SIG_IGN);
+
+		tcsetpgrp(STDIN_FILENO, getpgrp());
+		signal(SIGTTOU, old);
+	}
+}
+
+/* Can this tree, here, be served before it is listed?  Else it is not. */
+static void begin_lazy(struct hsm_service *service)
 {
 	const struct hsm_serve_options *options = service->options;
-	HSM_CLOSE int mount_fd = -1;
-	int ret = hsm_watch_open(&service->watch, service->store.tree);
+	int ret;
 
+	if (options->names == HSM_NAMES_EAGER || service->store.listed)
+		return;
+	take_own_group();
+	ret = hsm_trigger_open(&service->trigger);
+	if (!ret)
+		ret = hsm_store_set_lazy(&service->store);
+	service->lazy = !ret;
+	if (ret)
+		hsm_log(options->log, HSM_LOG_WARNING,
+			"%s: everything is listed first: %s", options->dir,
+			ret == -EOPNOTSUPP ? "this kernel has no autofs" :
+			ret == -ENOTEMPTY ? "a listing of all was begun before" :
+			strerror(-ret));
+	if (ret)
+		hsm_trigger_close(&service->trigger);
+}
+
+/* ------------------------------------------------------------ the service -- */
+
+/* The tree as it will be shown: a detached mount, with what covers it. */
+static int make_mount(struct hsm_service *service)
+{
+	HSM_CLOSE int mount_fd = hsm_mount_clone(service->store.tree);
+	HSM_CLOSE int root = -1;
+	int ret;
+
+	if (mount_fd < 0 || !service->lazy)
+		return hsm_steal_fd(&mount_fd);
+	root = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ret = root < 0 ? -errno : hsm_lazy_cover(service, root);
+	return ret ? ret : hsm_steal_fd(&mount_fd);
+}
+
+/* The same; what cannot be covered is listed to its end instead. */
+static int prepare_mount(struct hsm_service *service, struct answer *answer,
+			 struct hsm_failure *failure)
+{
+	int ret = make_mount(service);
+
+	if (ret < 0 && service->lazy) {
+		hsm_log(service->options->log, HSM_LOG_WARNING,
+			"%s: everything is listed first: no triggers: %s",
+			service->options->dir, strerror(-ret));
+		service->lazy = false;
+		ret = list_remote(service, answer, failure);
+		if (ret < 0)
+			return ret;
+		ret = make_mount(service);
+	}
+	if (ret < 0)
+		fail(failure, HSM_FAILURE_OTHER, ret, "%s: cannot be mounted: %s",
+		     service->options->dir, strerror(-ret));
+	return ret;
+}
+
+static int put_over(struct hsm_service *service, struct answer *answer,
+		    struct hsm_failure *failure)
+{
+	const struct hsm_serve_options *options = service->options;
+	HSM_CLOSE int mount_fd = prepare_mount(service, answer, failure);
+	int ret;
+
+	if (mount_fd < 0)
+		return mount_fd;
+	ret = hsm_watch_open(&service->watch, service->store.tree);
 	if (!ret)
 		ret = service->control = hsm_control_listen(service->store.id);
 	if (ret >= 0)
-		ret = mount_fd = hsm_mount_clone(service->store.tree);
-	if (ret >= 0)
 		ret = hsm_mount_attach(mount_fd, options->dir,
 				       options->read_only, &service->mount_id);
+	/* A bind of it would have no triggers. */
+	if (ret >= 0 && service->lazy)
+		ret = hsm_mount_allow_binds(mount_fd, false);
 	if (ret < 0)
 		return fail(failure, HSM_FAILURE_OTHER, ret,
 			    "%s: cannot be mounted: %s", options->dir,
@@ -396,10 +544,11 @@ static int put_over(struct hsm_service *service, struct hsm_failure *failure)
 	return 0;
 }
 
-static int run(struct hsm_service *service, struct hsm_failure *failure)
+static int run(struct hsm_service *service, struct answer *answer,
+	       struct hsm_failure *failure)
 {
 	struct rlimit limit;
-	int ret = put_over(service, failure);
+	int ret = put_over(service, answer, failure);
 
 	if (ret < 0) {
 		if (service->mount_id)
@@ -455,19 +604,22 @@ static int serve(struct hsm_service *service, struct place *place,
 		ret = open_store(service, place, failure);
 	if (ret < 0)
 		return ret;
-	ret = in_child(service, probe, answer);
+	ret = in_child(service, service->options->names == HSM_NAMES_EAGER ?
+		       probe : look_at_url, answer);
 	if (ret < 0)
 		return fail(failure, answer->kind ? answer->kind :
 			    HSM_FAILURE_OTHER, ret, "%s",
 			    *answer->text ? answer->text : strerror(-ret));
 	ret = prepare_store(service, place, answer, failure);
-	if (!ret)
-		ret = list_remote(service, answer, failure);
+	if (ret < 0)
+		return ret;
+	begin_lazy(service);
+	ret = list_remote(service, answer, failure);
 	if (ret < 0)
 		return ret;
 	/* From here on the store is worth keeping. */
 	place->made_store = place->made_dir = false;
-	return run(service, failure);
+	return run(service, answer, failure);
 }
 
 static void *shared_memory(size_t size)
@@ -486,6 +638,7 @@ int hsm_serve(const struct hsm_serve_options *given, struct hsm_failure *failure
 		.options = &options,
 		.store = { .fd = -1, .tree = -1, .lock = -1 },
 		.watch = { -1, -1, -1, -1 },
+		.trigger = { -1, -1, -1, 0 },
 	};
 	struct place place = { 0 };
 	struct answer *answer = shared_memory(sizeof(*answer));
@@ -497,6 +650,8 @@ int hsm_serve(const struct hsm_serve_options *given, struct hsm_failure *failure
 		return fail(failure, HSM_FAILURE_OTHER, -ENOMEM, "out of memory");
 	if (!options.jobs)
 		options.jobs = 8;
+	if (options.max_triggers < 0)
+		options.max_triggers = 2000;
 	if (options.stream_above < 0)
 		options.stream_above = 16 << 20;
 	if (!options.whole_for)

@@ -228,11 +228,15 @@ static int open_unserved(const char *path)
 int hsm_tree_find(struct hsm_session *session, const char *path,
 		  struct hsm_tree **tree, int *out)
 {
-	HSM_CLOSE int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	/* As a directory first: one that is not listed yet is listed by that. */
+	HSM_CLOSE int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW |
+				O_CLOEXEC);
 	HSM_CLOSE int top = -1;
 	uint64_t id;
 	int ret;
 
+	if (fd < 0 && errno == ENOTDIR)
+		fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno != ENOENT)
 		return -errno;
 	ret = fd < 0 ? -ENOENT : find_mark(fd, &id, &top);

@@ -112,7 +112,8 @@ wrong_usage() { # COMMAND...
 	wrong_usage hsm-serve http://127.0.0.1/
 	wrong_usage hsm-serve http://127.0.0.1/ a b
 	wrong_usage hsm-serve --stop --status a
-	wrong_usage hsm-serve --namespace lazy http://127.0.0.1/ a
+	wrong_usage hsm-serve --max-triggers -1 http://127.0.0.1/ a
+	wrong_usage hsm-serve --max-triggers 65537 http://127.0.0.1/ a
 	wrong_usage hsm-serve --namespace other http://127.0.0.1/ a
 	wrong_usage hsm-serve --ready-fd 77 http://127.0.0.1/ a
 	wrong_usage hsm-serve --stream-above much http://127.0.0.1/ a

@@ -25,7 +25,8 @@ enum hsm_control_op {
 				* marked so by whoever has the lease */
 	HSM_CONTROL_REARM,     /* handle: its marks changed, raise events again */
 	HSM_CONTROL_REFRESH,   /* handle, path: its origin */
-	HSM_CONTROL_LIST,      /* path: a remote directory */
+	HSM_CONTROL_LIST,      /* path: a remote directory; off 1: only what
+				* was never listed below it */
 	HSM_CONTROL_STATUS,
 	HSM_CONTROL_JOURNAL,   /* reply carries the journal's directory */
 	HSM_CONTROL_CHECKPOINT, /* off: how many lists to keep */

@@ -11,6 +11,8 @@
 #include "base/cleanup.h"
 #include "engine/control.h"
 #include "engine/crawl.h"
+#include "engine/deep.h"
+#include "local/beneath.h"
 #include "engine/engine.h"
 #include "engine/request.h"
 
@@ -47,7 +49,31 @@ static int rearm(struct hsm_engine *engine, const struct hsm_handle *handle)
 	return 0;
 }
 
-static int list(const struct hsm_control_server *server, const char *path)
+/*
+ * In a lazy tree, list what has not been listed at and below `path`.  1: there
+ * is nothing of that kind.
+ */
+static int list_missing(struct hsm_engine *engine, const char *path)
+{
+	HSM_CLOSE int fd = -1;
+	unsigned int flags;
+	struct hsm_deep deep;
+	int ret;
+
+	if (!engine->deep)
+		return 1;
+	fd = hsm_beneath_open(engine->watch.root, path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0 || hsm_mark_read(fd, NULL, &flags) < 0 ||
+	    !(flags & (HSM_FLAG_UNLISTED | HSM_FLAG_BELOW)))
+		return 1;
+	deep = *engine->deep;
+	ret = hsm_deep_run(&deep, fd);
+	atomic_fetch_add(&engine->shared->count.skipped, deep.skipped);
+	return ret;
+}
+
+static int list(const struct hsm_control_server *server, const char *path,
+		bool missing)
 {
 	struct hsm_engine *engine = server->engine;
 	struct hsm_crawl crawl = {
@@ -56,7 +82,11 @@ static int list(const struct hsm_control_server *server, const char *path)
 		.store_id = engine->store_id, .jobs = engine->jobs,
 		.from = path,
 	};
-	int ret = hsm_crawl_run(&crawl);
+	int ret = list_missing(engine, path);
+
+	if (ret <= 0 || missing)
+		return ret < 0 ? ret : 0;
+	ret = hsm_crawl_run(&crawl);
 
 	atomic_fetch_add(&engine->shared->count.skipped, crawl.skipped);
 	return ret;
@@ -91,7 +121,8 @@ static void answer(const struct hsm_control_server *server,
 		reply->changed = changed;
 		break;
 	case HSM_CONTROL_LIST:
-		reply->error = list(server, request->path);
+		reply->error = list(server, request->path,
+				     request->off != 0);
 		break;
 	case HSM_CONTROL_STATUS:
 		snprintf(reply->url, sizeof(reply->url), "%s",

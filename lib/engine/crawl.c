@@ -19,6 +19,90 @@
 /* A remote directory that contains itself must end somewhere. */
 enum { DEPTH_MAX = 128, JOBS_MAX = 256 };
 
+enum { IDLE_MAX = 64, CLAIMS_MAX = 512 };
+
+struct hsm_crawl_shared {
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	struct hsm_conn *idle[IDLE_MAX];
+	unsigned int idle_count;
+	ino_t claims[CLAIMS_MAX]; /* directories that are being listed */
+	unsigned int claimed;
+};
+
+struct hsm_crawl_shared *hsm_crawl_share(void)
+{
+	struct hsm_crawl_shared *shared = calloc(1, sizeof(*shared));
+
+	if (shared) {
+		pthread_mutex_init(&shared->lock, NULL);
+		pthread_cond_init(&shared->done, NULL);
+	}
+	return shared;
+}
+
+static bool is_claimed(const struct hsm_crawl_shared *shared, ino_t ino)
+{
+	unsigned int i;
+
+	for (i = 0; i < shared->claimed; i++)
+		if (shared->claims[i] == ino)
+			return true;
+	return false;
+}
+
+/* Be the only one who lists the directory `ino`; waits for whoever does. */
+static void claim(struct hsm_crawl_shared *shared, ino_t ino)
+{
+	pthread_mutex_lock(&shared->lock);
+	while (shared->claimed == CLAIMS_MAX || is_claimed(shared, ino))
+		pthread_cond_wait(&shared->done, &shared->lock);
+	shared->claims[shared->claimed++] = ino;
+	pthread_mutex_unlock(&shared->lock);
+}
+
+static void unclaim(struct hsm_crawl_shared *shared, ino_t ino)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&shared->lock);
+	for (i = 0; i < shared->claimed; i++)
+		if (shared->claims[i] == ino)
+			break;
+	shared->claims[i] = shared->claims[--shared->claimed];
+	pthread_cond_broadcast(&shared->done);
+	pthread_mutex_unlock(&shared->lock);
+}
+
+static int take_conn(struct hsm_crawl *crawl, struct hsm_conn **conn)
+{
+	struct hsm_crawl_shared *shared = crawl->shared;
+
+	*conn = NULL;
+	if (shared) {
+		pthread_mutex_lock(&shared->lock);
+		if (shared->idle_count)
+			*conn = shared->idle[--shared->idle_count];
+		pthread_mutex_unlock(&shared->lock);
+	}
+	return *conn ? 0 : hsm_conn_open(conn, crawl->remote);
+}
+
+static void give_conn(struct hsm_crawl *crawl, struct hsm_conn *conn)
+{
+	struct hsm_crawl_shared *shared = crawl->shared;
+
+	if (shared && conn) {
+		pthread_mutex_lock(&shared->lock);
+		if (shared->idle_count < IDLE_MAX) {
+			shared->idle[shared->idle_count++] = conn;
+			conn = NULL;
+		}
+		pthread_mutex_unlock(&shared->lock);
+	}
+	hsm_conn_close(conn);
+}
+
 /* A directory that is to be listed. */
 struct pending {
 	struct pending *next;
@@ -37,6 +121,7 @@ struct run {
 	pthread_cond_t more;
 	struct pending *pending;
 	struct spool spool;
+	bool first;   /* a shallow crawl of a directory that was never listed */
 	bool trusted; /* the snapshots are of a crawl that came to its end */
 	unsigned int active; /* threads that may still add something */
 	int error;
@@ -188,14 +273,17 @@ static int take_directory(struct listing *listing, const char *name,
 	if (depth(path) >= DEPTH_MAX)
 		return skip(crawl, listing->path, name, "nested too deep");
 	strcpy(mark.origin, path);
-	fd = hsm_placeholder_mkdir(listing->dir_fd, name, &mark);
+	fd = hsm_placeholder_mkdir(listing->dir_fd, name, &mark,
+				   crawl->lazy ? HSM_FLAG_UNLISTED |
+						 HSM_FLAG_BELOW : 0,
+				   listing->run->first);
 	if (fd == -ENOTDIR)
 		return skip(crawl, listing->path, name,
 			    "a file of this name is here");
 	if (fd < 0)
 		return fd;
 	atomic_fetch_add(&crawl->directories, 1);
-	return push(listing->run, path);
+	return crawl->shallow ? 0 : push(listing->run, path);
 }
 
 static bool bad_name(const char *name)
@@ -274,6 +362,14 @@ static void set_error(struct run *run, const char *path, const char *why,
 	pthread_mutex_unlock(&run->lock);
 }
 
+static int open_directory(const struct hsm_crawl *crawl, const char *path)
+{
+	if (crawl->shallow)
+		return openat(crawl->only, ".",
+			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return hsm_beneath_open(crawl->tree, path, O_RDONLY | O_DIRECTORY);
+}
+
 static void list_directory(struct run *run, struct hsm_conn *conn,
 			   const char *path)
 {
@@ -281,8 +377,7 @@ static void list_directory(struct run *run, struct hsm_conn *conn,
 	struct listing listing = {
 		.run = run, .path = path, .now = time(NULL),
 	};
-	HSM_CLOSE int dir_fd = hsm_beneath_open(crawl->tree, path,
-					    O_RDONLY | O_DIRECTORY);
+	HSM_CLOSE int dir_fd = open_directory(crawl, path);
 	const char *why = "";
 	int ret;
 
@@ -300,7 +395,7 @@ static void list_directory(struct run *run, struct hsm_conn *conn,
 	}
 	if (!ret || ret == -ECANCELED)
 		return;
-	if (local_failure(path, ret)) {
+	if (!crawl->shallow && local_failure(path, ret)) {
 		atomic_fetch_add(&crawl->failed, 1);
 		hsm_log(crawl->log, HSM_LOG_WARNING, "%s/: not listed: %s", path,
 			why && *why ? why : strerror(-ret));
@@ -329,7 +424,7 @@ static void ask_for_file(struct run *run, struct hsm_conn *conn,
 		return;
 	}
 	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 0, path);
-	dir_fd = hsm_beneath_open(crawl->tree, dir, O_RDONLY | O_DIRECTORY);
+	dir_fd = open_directory(crawl, dir);
 	if (dir_fd < 0)
 		return;
 	ret = make_file(crawl, dir_fd, path, slash ? slash + 1 : path, &version,
@@ -345,7 +440,7 @@ static void *thread(void *arg)
 	struct run *run = arg;
 	struct hsm_conn *conn = NULL;
 	char path[PATH_MAX];
-	int ret = hsm_conn_open(&conn, run->crawl->remote);
+	int ret = take_conn(run->crawl, &conn);
 
 	if (ret < 0)
 		set_error(run, "", NULL, ret);
@@ -375,7 +470,7 @@ static void *thread(void *arg)
 		pthread_cond_broadcast(&run->more);
 	}
 	pthread_mutex_unlock(&run->lock);
-	hsm_conn_close(conn);
+	give_conn(run->crawl, conn);
 	return NULL;
 }
 
@@ -406,45 +501,119 @@ static void show_progress(struct run *run)
 
 static const char complete[] = "listed/complete";
 
-int hsm_crawl_run(struct hsm_crawl *crawl)
+static int begin(struct run *run, struct hsm_crawl *crawl)
 {
-	struct run run = { .crawl = crawl };
+	run->crawl = crawl;
+	pthread_mutex_init(&run->lock, NULL);
+	pthread_cond_init(&run->more, NULL);
+	run->spool.fd = openat(crawl->store_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+			       0600);
+	return run->spool.fd < 0 ? -errno : push(run, crawl->from);
+}
+
+static int start_threads(struct run *run, pthread_t *threads,
+			 unsigned int wanted, unsigned int *count)
+{
+	int ret = 0;
+
+	while (!ret && *count < wanted) {
+		ret = -pthread_create(&threads[*count], NULL, thread, run);
+		*count += !ret;
+	}
+	return *count ? 0 : ret;
+}
+
+static int end(struct run *run, int ret)
+{
+	while (run->pending) {
+		struct pending *pending = run->pending;
+
+		run->pending = pending->next;
+		free(pending);
+	}
+	if (run->spool.fd >= 0)
+		close(run->spool.fd);
+	return ret ? ret : run->error;
+}
+
+static unsigned int wanted_threads(const struct hsm_crawl *crawl)
+{
+	return crawl->jobs > JOBS_MAX ? JOBS_MAX : crawl->jobs;
+}
+
+/* List the one directory, then ask for its files of unknown size, many at a
+ * time. */
+static int list_one(struct run *run)
+{
+	struct hsm_crawl *crawl = run->crawl;
 	pthread_t threads[JOBS_MAX];
+	struct hsm_conn *conn;
 	unsigned int count = 0;
-	unsigned int wanted = crawl->jobs > JOBS_MAX ? JOBS_MAX : crawl->jobs;
+	int ret = take_conn(crawl, &conn);
+
+	if (ret < 0)
+		return ret;
+	list_directory(run, conn, crawl->from);
+	give_conn(crawl, conn);
+	free(run->pending);
+	run->pending = NULL;
+	if (!run->error && run->spool.read != run->spool.written)
+		ret = start_threads(run, threads, wanted_threads(crawl), &count);
+	while (count)
+		pthread_join(threads[--count], NULL);
+	return ret;
+}
+
+static int run_shallow(struct hsm_crawl *crawl)
+{
+	struct run run = { 0 };
+	struct stat st;
+	unsigned int flags;
 	int ret;
 
-	pthread_mutex_init(&run.lock, NULL);
-	pthread_cond_init(&run.more, NULL);
-	run.spool.fd = openat(crawl->store_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
-			      0600);
-	ret = run.spool.fd < 0 ? -errno : push(&run, crawl->from);
+	if (fstat(crawl->only, &st) < 0)
+		return -errno;
+	claim(crawl->shared, st.st_ino);
+	ret = hsm_mark_read(crawl->only, NULL, &flags);
+	run.first = !ret && flags & HSM_FLAG_UNLISTED;
+	/* Somebody else has just done it. */
+	if (ret || !run.first) {
+		unclaim(crawl->shared, st.st_ino);
+		return ret;
+	}
+	ret = begin(&run, crawl);
+	if (!ret)
+		ret = list_one(&run);
+	ret = end(&run, ret);
+	/* After its names: no crash leaves the one without the other. */
+	if (!ret)
+		ret = hsm_mark_clear(crawl->only, HSM_FLAG_UNLISTED);
+	unclaim(crawl->shared, st.st_ino);
+	return ret;
+}
+
+int hsm_crawl_run(struct hsm_crawl *crawl)
+{
+	struct run run = { 0 };
+	pthread_t threads[JOBS_MAX];
+	unsigned int count = 0;
+	int ret;
+
+	if (crawl->shallow)
+		return run_shallow(crawl);
+	ret = begin(&run, crawl);
 	/*
 	 * A crawl that breaks off has named files in snapshots that it has not
 	 * made yet: the next one must not take them for deleted.
 	 */
 	run.trusted = unlinkat(crawl->store_fd, complete, 0) == 0;
-	while (!ret && count < wanted) {
-		ret = -pthread_create(&threads[count], NULL, thread, &run);
-		count += !ret;
-	}
-	if (count) {
-		if (crawl->progress)
-			show_progress(&run);
-		ret = 0;
-	}
+	if (!ret)
+		ret = start_threads(&run, threads, wanted_threads(crawl), &count);
+	if (count && crawl->progress)
+		show_progress(&run);
 	while (count)
 		pthread_join(threads[--count], NULL);
-	while (run.pending) {
-		struct pending *pending = run.pending;
-
-		run.pending = pending->next;
-		free(pending);
-	}
-	if (run.spool.fd >= 0)
-		close(run.spool.fd);
-	if (!ret)
-		ret = run.error;
+	ret = end(&run, ret);
 	if (!ret) {
 		HSM_CLOSE int fd = openat(crawl->store_fd, complete,
 					  O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

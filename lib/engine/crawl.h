@@ -17,6 +17,13 @@
 #include "local/store.h"
 #include "remote/remote.h"
 
+/*
+ * What the crawls of one process share: connections that are used again, and
+ * which directories are being listed now.
+ */
+struct hsm_crawl_shared;
+struct hsm_crawl_shared *hsm_crawl_share(void); /* NULL: no memory */
+
 struct hsm_crawl {
 	const struct hsm_log *log;
 	struct hsm_remote *remote;
@@ -26,6 +33,18 @@ struct hsm_crawl {
 	unsigned int jobs;
 	bool progress;
 	const char *from;      /* below which remote directory; "" */
+	/*
+	 * Mark each directory that is made as one whose names are not here: the
+	 * tree is served before all of it is listed (frontier.h).
+	 */
+	bool lazy;
+	/*
+	 * Only `from` itself, which is the local directory `only` (borrowed); the
+	 * mark goes when all of its names are there.
+	 */
+	bool shallow;
+	int only;
+	struct hsm_crawl_shared *shared; /* NULL: no other crawl runs now */
 	/* results */
 	atomic_ulong files, directories, skipped, failed;
 	char error[512];       /* of the failure that ended it */
@@ -36,6 +55,8 @@ struct hsm_crawl {
  * listed until then is there.  A directory that cannot be listed for reasons of
  * its own (403, no listing) is counted in `failed` and left out.
  * What was deleted or renamed here since the last crawl stays so.
+ * With `shallow` every failure is the result, and a directory that another
+ * crawl lists at the same time is listed once.
  */
 int hsm_crawl_run(struct hsm_crawl *crawl);
 

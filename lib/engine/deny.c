@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "engine/lazy.h"
 #include "stage/event.h"
 #include "stage/respond.h"
 
@@ -84,6 +85,8 @@ void hsm_deny_waiting(struct hsm_service *service)
 {
 	answer_slots(service);
 	answer_waiting(service);
+	if (service->lazy)
+		hsm_lazy_refuse(service);
 }
 
 static void path_of(uint64_t id, char *path, size_t size)
@@ -161,26 +164,40 @@ static void rename_process(void)
 static void stay(struct hsm_service *service,
 		 const struct hsm_users_tree *tree)
 {
-	struct pollfd ready[2] = {
+	struct pollfd ready[3] = {
 		{ .fd = service->watch.content, .events = POLLIN },
 		{ .events = POLLIN },
+		{ .fd = service->lazy ? service->trigger.calls : -1,
+		  .events = POLLIN },
 	};
 	sigset_t set;
 
 	rename_process();
-	setsid();
+	/* Triggers are answered by the process group that made them. */
+	if (service->lazy)
+		signal(SIGHUP, SIG_IGN);
+	else
+		setsid();
 	write_pid(service->store.id);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	ready[1].fd = signalfd(-1, &set, SFD_CLOEXEC);
 	do {
-		answer_waiting(service);
-		poll(ready, 2, 1000);
-		answer_waiting(service);
+		hsm_deny_waiting(service);
+		poll(ready, 3, 1000);
+		hsm_deny_waiting(service);
 	} while (!ready[1].revents && hsm_users_any(tree, 0));
-	answer_waiting(service);
+	hsm_deny_waiting(service);
 	remove_pid(service->store.id);
+}
+
+/* Triggers are answered by descriptors of their own. */
+static void close_for_lazy(struct hsm_service *service)
+{
+	hsm_store_close(&service->store);
+	close(service->control);
+	close(service->wake);
 }
 
 static void close_all_but(int fd)
@@ -190,6 +207,8 @@ static void close_all_but(int fd)
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
 	dup2(null, STDERR_FILENO);
+	if (fd < 0)
+		return;
 	close_range(3, (unsigned int)fd - 1, 0);
 	close_range((unsigned int)fd + 1, ~0U, 0);
 }
@@ -200,6 +219,7 @@ void hsm_deny_rest(struct hsm_service *service)
 	/* The standby has the same descriptors as we. */
 	if (!hsm_users_any(&service->tree,
 			   atomic_load(&service->shared->standby))) {
+		hsm_deny_waiting(service);
 		hsm_watch_close(&service->watch);
 		return;
 	}
@@ -208,7 +228,9 @@ void hsm_deny_rest(struct hsm_service *service)
 		service->options->dir);
 	if (fork() == 0) {
 		/* Not the lock: a new server may come. */
-		close_all_but(service->watch.content);
+		if (service->lazy)
+			close_for_lazy(service);
+		close_all_but(service->lazy ? -1 : service->watch.content);
 		stay(service, &service->tree);
 		_exit(0);
 	}

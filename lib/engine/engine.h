@@ -127,6 +127,7 @@ struct hsm_engine {
 	struct hsm_remote *remote;
 	struct hsm_shared *shared; /* counters, slots */
 	struct hsm_ahead *ahead;
+	struct hsm_deep *deep;   /* of a lazy tree (lazy.h), or NULL */
 
 	pthread_mutex_t lock;
 	struct hsm_sleeper *sleepers; /* idle threads, the last one first: its

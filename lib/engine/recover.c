@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/lazy.h"
 #include "engine/service.h"
 #include "local/mark.h"
 #include "local/mtime.h"
@@ -76,6 +77,8 @@ static void close_leftovers(struct hsm_service *service)
 		    kept >= 0 && kept < HSM_FD_MAX)
 			shared->keep[kept / 64] |= UINT64_C(1) << (kept % 64);
 	}
+	if (service->lazy)
+		hsm_lazy_recover(shared);
 	for (fd = from; fd < HSM_FD_MAX; fd++) {
 		if (!(shared->keep[fd / 64] >> (fd % 64) & 1))
 			continue;

@@ -21,6 +21,8 @@ struct hsm_service {
 	struct hsm_shared *shared;
 	uint64_t mount_id;   /* of the tree over DIR */
 	struct hsm_users_tree tree;
+	bool lazy;           /* served before all of it is listed: lazy.h */
+	struct hsm_trigger trigger;
 	int control;         /* listening socket */
 	int wake;            /* eventfd: the worker shall look at `stopping` */
 	int last_fd;         /* what guard and worker share is not above it */

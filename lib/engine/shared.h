@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "local/handle.h"
+#include "local/trigger.h"
 #include "stage/event.h"
 
 /* Each waiting event also holds a descriptor; the limit is usually lower. */
@@ -58,6 +59,17 @@ struct hsm_blame {
 	struct hsm_handle handle;
 };
 
+/* Who waits at a trigger, as hsm_slot is who waits for content. */
+enum { HSM_LOOKUPS = 1024 };
+
+struct hsm_lookup {
+	atomic_uint used;      /* HSM_SLOT_FREE or HSM_SLOT_USED; set last */
+	struct hsm_trigger_call call;
+};
+
+/* The kernel numbers devices without hardware with so many bits. */
+enum { HSM_TRIGGER_DEVICES = 1 << 20 };
+
 struct hsm_counters {
 	atomic_ullong fills, bytes_fetched, requests, errors, waiting, skipped;
 	atomic_ullong restarts;
@@ -84,6 +96,14 @@ struct hsm_shared {
 	atomic_ullong died;
 	struct hsm_task tasks[HSM_TASKS];
 	struct hsm_blame blames[HSM_BLAMES];
+
+	/* One call of a trigger on its way into `lookups`, as `buffers`. */
+	_Alignas(8) char call[HSM_TRIGGER_BUFFER];
+	struct hsm_lookup lookups[HSM_LOOKUPS];
+	/* By the minor number of its device: the descriptor that answers, + 1. */
+	atomic_int answering[HSM_TRIGGER_DEVICES];
+	atomic_int triggers;    /* below DIR, in the server's own namespace */
+	atomic_int elsewhere;   /* made in other namespaces */
 	atomic_uint next;       /* where to look for a free slot */
 	struct hsm_slot slots[HSM_SLOTS];
 };

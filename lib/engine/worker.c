@@ -16,6 +16,7 @@
 #include "engine/blame.h"
 #include "engine/control.h"
 #include "engine/crawl.h"
+#include "engine/lazy.h"
 #include "engine/loops.h"
 #include "engine/service.h"
 #include "engine/task.h"
@@ -290,6 +291,8 @@ static void *refresh(void *arg)
 		struct timespec pause = { .tv_sec = seconds };
 
 		nanosleep(&pause, NULL);
+		if (service->lazy && !service->store.listed)
+			continue;
 		if (hsm_crawl_run(&crawl) < 0)
 			hsm_log(worker->engine.log, HSM_LOG_WARNING,
 				"not listed again: %s", crawl.error);
@@ -354,6 +357,8 @@ static int start_threads(struct worker *worker)
 		ret = -pthread_create(&thread, NULL, hsm_loops_watch, engine);
 	if (!ret)
 		ret = -pthread_create(&thread, NULL, follow_changes, worker);
+	if (!ret && worker->service->lazy)
+		ret = hsm_lazy_start(worker->service, engine);
 	if (!ret && worker->service->options->refresh_s)
 		ret = -pthread_create(&thread, NULL, refresh, worker);
 	return ret;

@@ -22,6 +22,8 @@ static const struct {
 	{ HSM_FLAG_EVICT, "trusted.hsm.evict" },
 	{ HSM_FLAG_FULL, "trusted.hsm.full" },
 	{ HSM_FLAG_STREAM, "trusted.hsm.stream" },
+	{ HSM_FLAG_UNLISTED, "trusted.hsm.unlisted" },
+	{ HSM_FLAG_BELOW, "trusted.hsm.below" },
 };
 
 #define FLAGS (sizeof(flags_by_name) / sizeof(flags_by_name[0]))

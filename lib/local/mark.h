@@ -33,6 +33,10 @@ enum hsm_flag {
 	HSM_FLAG_EVICT = 1 << 5,
 	HSM_FLAG_FULL = 1 << 6,   /* hydrate=full */
 	HSM_FLAG_STREAM = 1 << 7, /* hydrate=stream */
+	/* A directory: its names are not (all) here. */
+	HSM_FLAG_UNLISTED = 1 << 8,
+	/* A directory: it or one below it may be UNLISTED. */
+	HSM_FLAG_BELOW = 1 << 9,
 };
 
 struct hsm_mark {

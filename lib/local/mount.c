@@ -67,6 +67,33 @@ int hsm_mount_is_whole(int fd)
 	return whole;
 }
 
+int hsm_mount_id_of(int fd, uint64_t *id)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) < 0)
+		return -errno;
+	*id = st.stx_mnt_id;
+	return 0;
+}
+
+int hsm_mount_place(int mount_fd, int target_fd)
+{
+	return syscall(SYS_move_mount, mount_fd, "", target_fd, "",
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ?
+	       -errno : 0;
+}
+
+int hsm_mount_allow_binds(int fd, bool allow)
+{
+	struct mount_attr attr = {
+		.propagation = allow ? MS_PRIVATE : MS_UNBINDABLE,
+	};
+
+	return syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr,
+		       sizeof(attr)) < 0 ? -errno : 0;
+}
+
 int hsm_mount_attach(int mount_fd, const char *dir, bool read_only, uint64_t *id)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };

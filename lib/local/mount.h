@@ -25,6 +25,21 @@ int hsm_mount_id(const char *path, uint64_t *id);
  */
 int hsm_mount_is_whole(int fd);
 
+/* The id of the mount of the open file `fd` (O_PATH too). */
+int hsm_mount_id_of(int fd, uint64_t *id);
+
+/*
+ * Mount the detached `mount_fd` on the directory `target_fd` (O_PATH), in the
+ * mount of that descriptor.  -ENOSPC: the mount table is full; -errno.
+ */
+int hsm_mount_place(int mount_fd, int target_fd);
+
+/*
+ * Whether the mount whose root `fd` is may be bound elsewhere, or be the lower
+ * directory of an overlay; such a copy has none of the mounts below it.
+ */
+int hsm_mount_allow_binds(int fd, bool allow);
+
 /* Unmount `dir`, now or (busy) as soon as its last user has gone. */
 int hsm_mount_detach(const char *dir);
 

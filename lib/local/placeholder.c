@@ -46,10 +46,25 @@ int hsm_placeholder_create(int dir_fd, const char *name,
 	return 0;
 }
 
+/* Flags before the mark: what has a mark has its flags, too. */
+static int mark_directory(int fd, const struct hsm_mark *mark,
+			  unsigned int flags)
+{
+	int ret = 0;
+
+	if (flags & HSM_FLAG_UNLISTED)
+		ret = hsm_mark_set(fd, HSM_FLAG_UNLISTED);
+	if (!ret && flags & HSM_FLAG_BELOW)
+		ret = hsm_mark_set(fd, HSM_FLAG_BELOW);
+	return ret ? ret : hsm_mark_write(fd, mark);
+}
+
 int hsm_placeholder_mkdir(int dir_fd, const char *name,
-			  const struct hsm_mark *mark)
+			  const struct hsm_mark *mark, unsigned int flags,
+			  bool repair)
 {
 	HSM_CLOSE int fd = -1;
+	unsigned int old;
 	bool made;
 
 	made = mkdirat(dir_fd, name, 0755) == 0;
@@ -58,8 +73,8 @@ int hsm_placeholder_mkdir(int dir_fd, const char *name,
 	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ELOOP ? -ENOTDIR : -errno;
-	if (made) {
-		int ret = hsm_mark_write(fd, mark);
+	if (made || (repair && hsm_mark_read(fd, NULL, &old) == -ENODATA)) {
+		int ret = mark_directory(fd, mark, flags);
 
 		if (ret < 0)
 			return ret;

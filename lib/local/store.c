@@ -54,6 +54,7 @@ static int read_config(struct hsm_store *store)
 		   &store->id, store->url) != 3 || format != 1)
 		return -EBADMSG;
 	store->listed = faccessat(store->fd, "listed.done", F_OK, 0) == 0;
+	store->lazy = faccessat(store->fd, "lazy", F_OK, 0) == 0;
 	return 0;
 }
 
@@ -217,5 +218,39 @@ int hsm_store_set_listed(struct hsm_store *store)
 	ret = write_file(store->fd, "listed.done", "");
 	if (!ret)
 		store->listed = true;
+	return ret;
+}
+
+static bool is_empty(int fd)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+
+	if (!dir && copy >= 0)
+		close(copy);
+	while (dir && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			return false;
+	return dir;
+}
+
+int hsm_store_set_lazy(struct hsm_store *store)
+{
+	int ret = 0;
+
+	if (store->lazy)
+		return 0;
+	if (!is_empty(store->tree))
+		return -ENOTEMPTY;
+	ret = hsm_mark_set(store->tree, HSM_FLAG_UNLISTED);
+	if (!ret)
+		ret = hsm_mark_set(store->tree, HSM_FLAG_BELOW);
+	if (!ret && fsync(store->tree) < 0)
+		ret = -errno;
+	if (!ret)
+		ret = write_file(store->fd, "lazy", "");
+	if (!ret)
+		store->lazy = true;
 	return ret;
 }

@@ -5,6 +5,8 @@
  *   tree/    the placeholders and their content; mounted over DIR when served
  *   lock     held by the one engine that may fill (a server or a prefetch)
  *   config   format, id and URL
+ *   lazy     exists: each directory that is not listed is marked so
+ *   listed.done  exists: there is none of those
  *   listed/  which names each remote directory had when it was last listed
  */
 #ifndef HSM_LOCAL_STORE_H
@@ -20,6 +22,7 @@ struct hsm_store {
 	int lock;      /* -1: not held */
 	uint64_t id;
 	bool listed;   /* the remote was listed to the end once */
+	bool lazy;     /* directories that are not listed are marked so */
 	char url[2048];
 };
 
@@ -49,6 +52,12 @@ int hsm_store_lock(struct hsm_store *store);
 
 /* Record that the remote was listed to the end; everything listed is durable. */
 int hsm_store_set_listed(struct hsm_store *store);
+
+/*
+ * Begin a tree of which not everything is listed.  Its root is marked.  Durable
+ * on return.  -ENOTEMPTY: something is in the tree already.
+ */
+int hsm_store_set_lazy(struct hsm_store *store);
 
 /* -EOPNOTSUPP when `fd` is not on ext4, xfs or btrfs. */
 int hsm_store_check_fs(int fd);

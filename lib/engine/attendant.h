@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An attendant answers one call of a trigger at a time: it finds the directory,
+ * has it listed, covers what is below and opens the door.  A thread of its own,
+ * that travels through the mount namespaces of those who wait.
+ */
+#ifndef HSM_ENGINE_ATTENDANT_H
+#define HSM_ENGINE_ATTENDANT_H
+
+#include <pthread.h>
+
+#include "engine/deep.h"
+#include "engine/frontier.h"
+#include "engine/lazy.h"
+
+struct hsm_retired;
+struct hsm_attendant;
+
+/* What all attendants share. */
+struct hsm_lazy {
+	struct hsm_service *service;
+	struct hsm_engine *engine;
+	struct hsm_shared *shared;
+	struct hsm_deep deep;
+	int proc;
+	int home;              /* the server's mount namespace */
+	pthread_mutex_t lock;
+	pthread_cond_t more;   /* of `lookups` */
+	bool busy[HSM_LOOKUPS];
+	atomic_uint waiting;
+	atomic_bool abroad;    /* somebody waited in another namespace */
+	struct hsm_retired *retired;
+	bool finishing;
+};
+
+/* In the thread that is to be the attendant; ends with the process.  NULL. */
+struct hsm_attendant *hsm_attendant_new(struct hsm_lazy *lazy);
+
+/* Answer it.  Never ENOENT: a failure of any kind is EIO for who waits. */
+void hsm_attendant_serve(struct hsm_attendant *attendant,
+			 const struct hsm_trigger_call *call);
+
+/*
+ * Open all doors of the server's own namespace; what is below them is listed
+ * first.  In a thread with a working directory of its own.
+ */
+int hsm_attendant_open_all(struct hsm_lazy *lazy);
+
+/* The frontier of `service`, without a way to list ahead. */
+void hsm_attendant_describe(struct hsm_service *service,
+			    struct hsm_frontier *frontier);
+
+/* List all that is not listed at and below `fd`: hsm_deep_run(). */
+int hsm_attendant_list(struct hsm_lazy *lazy, int fd, bool (*may)(void *arg));
+
+#endif

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "local/door.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "local/mount.h"
+
+/* mountinfo escapes space, tab, newline and backslash as \ooo. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	for (; *text; text++) {
+		unsigned int value;
+
+		if (*text == '\\' && sscanf(text + 1, "%3o", &value) == 1) {
+			*out++ = (char)value;
+			text += 3;
+		} else {
+			*out++ = *text;
+		}
+	}
+	*out = '\0';
+}
+
+static FILE *open_table(int proc)
+{
+	int fd = openat(proc, "thread-self/mountinfo", O_RDONLY | O_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (!file && fd >= 0)
+		close(fd);
+	return file;
+}
+
+bool hsm_door_next(struct hsm_door_walk *walk, struct hsm_door *out)
+{
+	unsigned int major, minor;
+
+	if (!walk->file)
+		walk->file = open_table(walk->proc);
+	while (walk->file && getline(&walk->text, &walk->size, walk->file) > 0) {
+		if (!strstr(walk->text, " - autofs hsm ") ||
+		    sscanf(walk->text, "%" SCNu64 " %" SCNu64 " %u:%u %*s %4095s",
+			   &out->mount, &out->parent, &major, &minor,
+			   out->path) != 5)
+			continue;
+		out->device = (uint32_t)makedev(major, minor);
+		unescape(out->path);
+		return true;
+	}
+	return false;
+}
+
+void hsm_door_end(struct hsm_door_walk *walk)
+{
+	if (walk->file)
+		fclose(walk->file);
+	free(walk->text);
+	walk->file = NULL;
+	walk->text = NULL;
+}
+
+int hsm_door_parent(const struct hsm_door *door, const char **name)
+{
+	HSM_CLOSE int fd = -1;
+	const char *slash = strrchr(door->path, '/');
+	char path[PATH_MAX];
+	uint64_t id;
+	int ret;
+
+	if (!slash || !slash[1])
+		return -ESTALE;
+	snprintf(path, sizeof(path), "%.*s",
+		 slash == door->path ? 1 : (int)(slash - door->path),
+		 door->path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -ESTALE;
+	ret = hsm_mount_id_of(fd, &id);
+	if (ret < 0 || id != door->parent)
+		return -ESTALE;
+	*name = slash + 1;
+	return hsm_steal_fd(&fd);
+}
+
+int hsm_door_unmount(int fd)
+{
+	int ret = 0;
+
+	/* By the working directory: no path can lead to another mount. */
+	if (fchdir(fd) < 0 || umount2(".", MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		ret = -errno;
+	if (chdir("/") < 0 && !ret)
+		ret = -errno;
+	return ret;
+}
+
+int hsm_door_open(const struct hsm_door *door)
+{
+	HSM_CLOSE int fd = open(door->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	uint64_t id;
+
+	if (fd < 0 || hsm_mount_id_of(fd, &id) < 0 || id != door->mount)
+		return -ESTALE;
+	return hsm_door_unmount(fd);
+}

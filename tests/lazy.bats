@@ -1,0 +1,529 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# fs: ext4 xfs
+#
+# Issue 5: a tree that is served before it is listed.
+
+load lib/helpers
+
+# Directories a01 ... a20, each with b1/c1 and b2/c1, each with a file and "d".
+setup_file() {
+	local a b
+	rm -rf "$TREES/tmp/lazy-$FS"
+	for a in $(seq -f 'a%02g' 20); do
+		for b in b1 b2; do
+			mkdir -p "$TREES/tmp/lazy-$FS/$a/$b/c1/d"
+			echo "$a/$b" >"$TREES/tmp/lazy-$FS/$a/$b/c1/file"
+			echo deep >"$TREES/tmp/lazy-$FS/$a/$b/c1/d/deep"
+			cp /bin/true "$TREES/tmp/lazy-$FS/$a/$b/c1/prog"
+		done
+	done
+	mkdir -p "$TREES/tmp/lazy-$FS-wide"
+	(cd "$TREES/tmp/lazy-$FS-wide" && seq -f 's%04g' 1000 | xargs mkdir)
+	for a in $(seq -f 's%04g' 100); do
+		echo "$a" >"$TREES/tmp/lazy-$FS-wide/$a/file"
+	done
+}
+
+teardown_file() {
+	rm -rf "$TREES/tmp/lazy-$FS" "$TREES/tmp/lazy-$FS-wide"
+}
+
+# A process with a mount namespace of its own; sets $there.
+namespace() { # PROPAGATION
+	unshare -m --propagation "$1" sleep 300 3>&- &
+	there=$!
+	wait_for "the namespace" eval \
+		'[ "$(readlink /proc/$there/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ]'
+}
+
+teardown() {
+	[ -z "${there:-}" ] || kill "$there"
+	there=
+	stop_all
+}
+
+serve_lazy() { # [OPTION...]
+	mark=$(! [[ $REMOTE == http* ]] || log_mark)
+	serve_tree "tmp/lazy-$FS" --namespace lazy "$@"
+}
+
+# Were exactly these directories listed, each once?  And forget them.
+listed() { # PATH...
+	[[ $REMOTE == http* ]] || return 0
+	diff <((($# == 0)) || printf "/tmp/lazy-$FS/%s\n" "$@" | sort) <(requests "$mark" GET |
+		awk '{ print $2 }' | grep '/$' | sort) || fail "other directories were listed (>) than these (<)"
+	mark=$(log_mark)
+}
+
+# All processes of the server at once, or nearly: one may take another's place.
+kill_all() {
+	nobody() {
+		# shellcheck disable=SC2046 # one word each
+		! kill -KILL $(hsm_pids "$dir") 2>/dev/null
+	}
+	wait_for "the end of all" nobody
+}
+
+triggers() { # how many are below $dir
+	grep -c " $dir/.* - autofs hsm " /proc/self/mountinfo || true
+}
+
+@test "5.1 lazy: the server is ready after one listing" {
+	serve_lazy
+	listed ""
+	[ "$(ls "$dir" | wc -l)" = 20 ]
+	listed
+}
+
+@test "5.1 lazy: every way in lists what it goes through, once, and nothing else" {
+	serve_lazy
+	listed ""
+	[ "$(bounded stat -c %s "$dir/a01/b1/c1/file")" = 7 ]
+	listed a01/ a01/b1/ a01/b1/c1/
+	[ "$(bounded cat "$dir/a02/b1/c1/file")" = a02/b1 ]
+	listed a02/ a02/b1/ a02/b1/c1/
+	# Listings of web servers know no modes.
+	run bounded "$dir/a03/b1/c1/prog"
+	[[ $REMOTE == http* && $status == 126 || $status == 0 ]]
+	listed a03/ a03/b1/ a03/b1/c1/
+	[ "$(bounded ls "$dir/a04/b1/c1" | xargs)" = "d file prog" ]
+	listed a04/ a04/b1/ a04/b1/c1/
+	[ "$(bounded find "$dir/a05" -type f | wc -l)" = 6 ]
+	listed a05/ a05/b{1,2}/ a05/b{1,2}/c1/ a05/b{1,2}/c1/d/
+	[ "$(cd "$dir/a06/b1/c1" && bounded ls d)" = deep ]
+	listed a06/ a06/b1/ a06/b1/c1/ a06/b1/c1/d/
+	run ! bounded test -e "$dir/a07/b1/c1/none"
+	bounded test -e "$dir/a07/b1/c1/file"
+	listed a07/ a07/b1/ a07/b1/c1/
+	bounded mkdir "$dir/a08/b1/c1/new"
+	listed a08/ a08/b1/ a08/b1/c1/
+	bounded ln "$dir/a08/b1/c1/file" "$dir/a09/b1/c1/hard"
+	listed a09/ a09/b1/ a09/b1/c1/
+	bounded mv "$dir/a08/b1/c1/prog" "$dir/a10/b1/c1/moved"
+	bounded cmp "$dir/a10/b1/c1/moved" /bin/true
+	listed a10/ a10/b1/ a10/b1/c1/
+	# shellcheck disable=SC2016 # for the other shell
+	[ "$(bounded bash -c 'echo "$1"/a11/b1/c1/f*' - "$dir")" = "$dir/a11/b1/c1/file" ]
+	listed a11/ a11/b1/ a11/b1/c1/
+	[ "$(bounded realpath "$dir/a12/b1/c1/file")" = "$dir/a12/b1/c1/file" ]
+	listed a12/ a12/b1/ a12/b1/c1/
+	(cd "$dir" && ln -s ../a19 a14/away && [ "$(bounded cat a14/away/b1/c1/file)" = a19/b1 ])
+	listed a14/ a19/ a19/b1/ a19/b1/c1/
+	[ "$(cd "$dir/a12/b1" && bounded cat ../../a13/b1/c1/file)" = a13/b1 ]
+	listed a13/ a13/b1/ a13/b1/c1/
+	bounded "$TESTS/tools/beneath.py" "$dir" a14/b1/c1/file
+	listed a14/b1/ a14/b1/c1/
+	ln -s ../a15/b1 "$dir/a14/link"
+	[ "$(bounded cat "$dir/a14/link/c1/file")" = a15/b1 ]
+	listed a15/ a15/b1/ a15/b1/c1/
+	bounded cp /bin/true "$dir/a16/b1/c1"
+	listed a16/ a16/b1/ a16/b1/c1/
+	bounded touch "$dir/a17/b1/c1/made"
+	listed a17/ a17/b1/ a17/b1/c1/
+	bounded rm -r "$dir/a18/b1"
+	listed a18/ a18/b1/ a18/b1/c1/ a18/b1/c1/d/
+	[ "$(ls "$dir/a18")" = b2 ]
+	same "$dir" "$TREES/tmp/lazy-$FS" >"$BATS_TEST_TMPDIR/diff" || true
+	[ "$(grep -vc 'Only in .*\(a08\|a09\|a10\|a14\|a16\|a17\|a18\)' "$BATS_TEST_TMPDIR/diff")" = 0 ]
+}
+
+@test "5.2 lazy: stat lists nothing, ls -l of 1,000 directories one" {
+	local before
+	mark=$(! [[ $REMOTE == http* ]] || log_mark)
+	serve_tree "tmp/lazy-$FS-wide" --namespace lazy
+	[ "$(triggers)" = 1000 ]
+	bounded stat "$dir"/s0001 "$dir"/s0002 >/dev/null
+	[ "$(bounded ls -l "$dir" | grep -c ^d)" = 1000 ]
+	[[ $REMOTE != http* ]] || [ "$(requests "$mark" GET | wc -l)" = 1 ]
+	[ "$(stat -c '%F %a %U %h' "$dir/s0001")" = "directory 755 root 2" ]
+	before=$(date +%s%3N)
+	seq -f "$dir/s%04g/file" 100 | xargs -P 100 -n 1 cat | sort | cmp - <(seq -f s%04g 100)
+	echo "# 100 directories at once: $(($(date +%s%3N) - before)) ms" >&3
+	[ "$(triggers)" = 900 ]
+}
+
+@test "5.3 lazy: 100 processes in one directory make one listing" {
+	local i readers=()
+	slow_remote 100
+	mark=$(! [[ $REMOTE == http* ]] || log_mark)
+	dir=$(new_dir one)
+	serve "${slow}tmp/lazy-$FS/" "$dir" --namespace lazy
+	listed ""
+	for i in $(seq 100); do
+		bounded cat "$dir/a01/b1/c1/file" 3>&- >>"$BATS_TEST_TMPDIR/out" &
+		readers+=($!)
+	done
+	wait "${readers[@]}"
+	[ "$(sort "$BATS_TEST_TMPDIR/out" | uniq -c | xargs)" = "100 a01/b1" ]
+	listed a01/ a01/b1/ a01/b1/c1/
+	kill "$slow_pid"
+}
+
+@test "5.3 lazy: many go through one directory to different ones at once" {
+	local i readers=() run=
+	slow_remote 100
+	dir=$(new_dir branches)
+	serve "${slow}tmp/lazy-$FS/" "$dir" --namespace lazy
+	namespace private
+	for i in $(seq 5); do
+		for run in "" "nsenter -t $there -m"; do
+			bounded $run cat "$dir/a0$i/b1/c1/file" 3>&- >>"$BATS_TEST_TMPDIR/out" &
+			readers+=($!)
+			bounded $run cat "$dir/a0$i/b2/c1/d/deep" 3>&- >>"$BATS_TEST_TMPDIR/out" &
+			readers+=($!)
+			(cd "$dir" && bounded $run ls "$dir/a0$i/b1/c1/d" 3>&- >>"$BATS_TEST_TMPDIR/out") &
+			readers+=($!)
+		done
+	done
+	for i in "${readers[@]}"; do
+		wait "$i"
+	done
+	kill "$slow_pid"
+	[ "$(grep -c deep "$BATS_TEST_TMPDIR/out")" = 20 ]
+	[ "$(grep -c b1 "$BATS_TEST_TMPDIR/out")" = 10 ]
+}
+
+@test "5.3 lazy: different directories are listed in parallel" {
+	local before after
+	slow_remote 200
+	dir=$(new_dir parallel)
+	serve "${slow}tmp/lazy-$FS-wide/" "$dir" --namespace lazy --jobs 20
+	before=$(date +%s%3N)
+	seq -f "$dir/s%04g/file" 40 | xargs -P 40 -n 1 stat -c %s >/dev/null
+	after=$(date +%s%3N)
+	kill "$slow_pid"
+	# One after the other they take 8 s.
+	((after - before < 3000)) || fail "took $((after - before)) ms"
+}
+
+@test "5.3 lazy: mount namespaces, each with its own triggers, and any user" {
+	local run
+	namespace slave
+	slave=$there
+	serve_lazy
+	namespace private
+	run="bounded nsenter -t $there -m"
+	[ "$($run cat "$dir/a01/b1/c1/file")" = a01/b1 ]
+	# Listed already, and seen there for the first time.
+	[ "$(bounded cat "$dir/a02/b1/c1/file")" = a02/b1 ]
+	[ "$($run cat "$dir/a02/b1/c1/file")" = a02/b1 ]
+	[ "$($run cat "$dir/a02/b2/c1/d/deep")" = deep ]
+	[ "$($run find "$dir/a03" -type f | wc -l)" = 6 ]
+	[ "$(bounded cat "$dir/a03/b2/c1/file")" = a03/b2 ]
+	[ "$(bounded unshare -m --propagation slave cat "$dir/a04/b1/c1/file")" = a04/b1 ]
+	# A copy of a copy.
+	[ "$($run unshare -m cat "$dir/a05/b1/c1/file")" = a05/b1 ]
+	[ "$(bounded setpriv --reuid 65534 --regid 65534 --clear-groups cat "$dir/a06/b1/c1/file")" = a06/b1 ]
+	[ "$(bounded chroot / cat "$dir/a07/b1/c1/file")" = a07/b1 ]
+	[ "$(bounded nsenter -t "$slave" -m cat "$dir/a08/b1/c1/file" 2>&1)" = a08/b1 ] ||
+		! nsenter -t "$slave" -m mountpoint -q "$dir"
+	kill "$slave"
+	same "$dir" "$TREES/tmp/lazy-$FS"
+	$run diff -rq "$dir" "$TREES/tmp/lazy-$FS"
+}
+
+@test "5.4 lazy: a lookup fails with EIO while the remote is away, and is tried again" {
+	slow_remote 10
+	dir=$(new_dir away)
+	serve "${slow}tmp/lazy-$FS/" "$dir" --namespace lazy --retries 0 --timeout 5
+	kill "$slow_pid"
+	run bounded -20 stat "$dir/a01/b1/c1/file"
+	[[ $status == 1 && $output == *"Input/output error" ]]
+	run bounded -20 ls "$dir/a01"
+	[[ $status == 2 && $output == *"Input/output error" ]]
+	run bounded -20 test -e "$dir/a01/none"
+	[ "$status" = 1 ]
+	python3 "$TESTS/tools/delay.py" "$(sed -E 's,.*:([0-9]+)/,\1,' <<<"$slow")" "$(server_port nginx)" 10 \
+		</dev/null >/dev/null 2>&1 3>&- &
+	slow_pid=$!
+	wait_for "the remote" eval 'bounded stat "$dir/a01/b1/c1/file" 2>/dev/null'
+	[ "$(bounded cat "$dir/a01/b1/c1/file")" = a01/b1 ]
+	kill "$slow_pid"
+}
+
+@test "5.4 lazy: a directory that the remote refuses is EIO, not empty" {
+	[[ $REMOTE == http* ]] || skip "needs a web server"
+	mkdir -p "$TREES/tmp/lazy-$FS-refused/ok/closed/below"
+	chmod 700 "$TREES/tmp/lazy-$FS-refused/ok/closed"
+	dir=$(new_dir refused)
+	serve "${REMOTE}tmp/lazy-$FS-refused/" "$dir" --namespace lazy --retries 0
+	bounded stat "$dir/ok/closed" >/dev/null
+	rm -r "$TREES/tmp/lazy-$FS-refused/ok/closed"
+	run bounded stat "$dir/ok/closed/below"
+	[[ $status == 1 && $output == *"Input/output error" ]]
+	rm -r "$TREES/tmp/lazy-$FS-refused"
+}
+
+@test "5.4 lazy: the worker is killed while lookups wait" {
+	local i reader
+	slow_remote 300
+	dir=$(new_dir killed)
+	serve "${slow}tmp/lazy-$FS/" "$dir" --namespace lazy
+	for i in 1 2; do
+		bounded -30 cat "$dir/a0$i/b1/c1/file" "$dir/a0$i/b2/c1/file" >"$BATS_TEST_TMPDIR/out" 3>&- &
+		reader=$!
+		sleep 0.2
+		kill -KILL "$(status "$dir" worker_pid)"
+		sleep 0.5
+		kill -KILL "$(status "$dir" guard_pid)"
+		wait $reader
+		[ "$(xargs <"$BATS_TEST_TMPDIR/out")" = "a0$i/b1 a0$i/b2" ]
+	done
+	kill "$slow_pid"
+	dir_gone=$dir
+	hsm-serve --stop "$dir"
+	gone "$dir_gone"
+}
+
+@test "5.4 lazy: a new server goes on where the one before was, and asks for nothing twice" {
+	serve_lazy
+	bounded cat "$dir/a01/b1/c1/file" >/dev/null
+	listed "" a01/ a01/b1/ a01/b1/c1/
+	stop "$dir"
+	[ "$(triggers)" = 0 ]
+	serve "${REMOTE}tmp/lazy-$FS/" "$dir" --namespace lazy
+	listed
+	[ "$(bounded cat "$dir/a01/b1/c1/file")" = a01/b1 ]
+	listed
+	[ "$(bounded cat "$dir/a01/b2/c1/d/deep")" = deep ]
+	listed a01/b2/ a01/b2/c1/ a01/b2/c1/d/
+	# Everything is killed: the next one takes the stale mounts away.
+	kill_all
+	serve "${REMOTE}tmp/lazy-$FS/" "$dir" --namespace lazy
+	[ "$(bounded cat "$dir/a01/b2/c1/file")" = a01/b2 ]
+	[ "$(bounded cat "$dir/a02/b2/c1/file")" = a02/b2 ]
+	stop "$dir"
+	# What is missing is listed before an eager server serves.
+	serve "${REMOTE}tmp/lazy-$FS/" "$dir"
+	[ "$(triggers)" = 0 ]
+	same "$dir" "$TREES/tmp/lazy-$FS"
+}
+
+@test "5.4 lazy: all killed at once, lookups wait or fail, and never say ENOENT" {
+	serve_lazy
+	kill_all
+	run timeout -s KILL 2 stat "$dir/a01/b1"
+	[[ $status == 137 && $output != *"No such file"* ]]
+	[ -z "$(pgrep -f "stat $dir")" ]
+	hsm-serve --stop "$dir" || true
+	[ "$(triggers)" = 0 ]
+}
+
+@test "5.5 lazy: a crawl takes the triggers away by itself" {
+	serve_tree "tmp/lazy-$FS" --namespace crawl
+	wait_for "the end of the crawl" eval '[ "$(triggers)" = 0 ]'
+	same "$dir" "$TREES/tmp/lazy-$FS"
+	wait_for "binds" mount --bind "$dir" "$BATS_TEST_TMPDIR"
+	umount "$BATS_TEST_TMPDIR"
+	stop "$dir"
+	mark=$(! [[ $REMOTE == http* ]] || log_mark)
+	serve "${REMOTE}tmp/lazy-$FS/" "$dir" --namespace lazy
+	listed
+	[ "$(triggers)" = 0 ]
+}
+
+@test "5.5 lazy: who waits comes before the crawl" {
+	local before after
+	slow_remote 100
+	dir=$(new_dir first)
+	serve "${slow}tmp/lazy-$FS/" "$dir" --namespace crawl --jobs 1
+	sleep 0.3
+	before=$(date +%s%3N)
+	[ "$(bounded cat "$dir/a20/b2/c1/file")" = a20/b2 ]
+	after=$(date +%s%3N)
+	[ "$(triggers)" != 0 ]
+	kill "$slow_pid"
+	# The crawl needs 14 s.
+	((after - before < 2500)) || fail "took $((after - before)) ms"
+}
+
+@test "5.5 lazy: walking everything leaves no trigger, no mount and a tree that can be bound" {
+	serve_lazy
+	run ! mount --bind "$dir" "$BATS_TEST_TMPDIR"
+	same "$dir" "$TREES/tmp/lazy-$FS"
+	wait_for "the end of the triggers" eval '[ "$(triggers)" = 0 ]'
+	wait_for "binds" mount --bind "$dir" "$BATS_TEST_TMPDIR"
+	[ "$(cat "$BATS_TEST_TMPDIR/a01/b1/c1/file")" = a01/b1 ]
+	umount "$BATS_TEST_TMPDIR"
+}
+
+@test "5.5 lazy: with --max-triggers more is listed ahead" {
+	serve_lazy --max-triggers 21
+	[ "$(triggers)" = 20 ]
+	[ "$(bounded cat "$dir/a01/b1/c1/file")" = a01/b1 ]
+	(($(triggers) <= 21))
+	same "$dir" "$TREES/tmp/lazy-$FS"
+	wait_for "the end of the triggers" eval '[ "$(triggers)" = 0 ]'
+	stop "$dir"
+	serve_tree "tmp/lazy-$FS" --namespace lazy --max-triggers 0
+	[ "$(triggers)" = 0 ]
+	same "$dir" "$TREES/tmp/lazy-$FS"
+	serve_tree "tmp/lazy-$FS" --namespace lazy --max-triggers 19
+	[ "$(triggers)" = 0 ]
+	same "$dir" "$TREES/tmp/lazy-$FS"
+}
+
+@test "5.5 lazy: a mount table that is full" {
+	local max now
+	max=$(sysctl -n fs.mount-max)
+	now=$(wc -l </proc/self/mountinfo)
+	serve_lazy
+	sysctl -qw fs.mount-max=$((now + 22))
+	run bounded cat "$dir/a01/b1/c1/d/deep"
+	sysctl -qw fs.mount-max="$max"
+	[[ $status == 0 && $output == deep ]]
+	same "$dir" "$TREES/tmp/lazy-$FS"
+}
+
+@test "5.6 lazy: what shows of a trigger" {
+	serve_lazy
+	# Another file system, until it is listed.
+	[ "$(stat -c %d "$dir/a01")" != "$(stat -c %d "$dir")" ]
+	bounded ls "$dir/a01" >/dev/null
+	[ "$(stat -c %d "$dir/a01")" = "$(stat -c %d "$dir")" ]
+	[ "$(stat -c %d "$dir/a01/b1")" != "$(stat -c %d "$dir")" ]
+	[ "$(find "$dir/a02" -xdev | wc -l)" != 1 ]
+	[ "$(find "$dir" -xdev -path "$dir/a03/*" | wc -l)" = 0 ]
+	[ "$(df --output=target "$dir/a04/b1" | tail -n 1)" = "$dir" ]
+	# A mount point cannot be renamed or removed.
+	run mv "$dir/a05" "$dir/a05x"
+	[[ $status == 1 && $output == *"Device or resource busy" ]]
+	run rmdir "$dir/a05"
+	[[ $status == 1 && $output == *"Device or resource busy" ]]
+	bounded ls "$dir/a05" >/dev/null
+	mv "$dir/a05" "$dir/a05x"
+	# The triggers below have moved with it.
+	[ "$(bounded cat "$dir/a05x/b1/c1/file")" = a05/b1 ]
+	rm -r "$dir/a05x"
+	# Between two listed directories everything is as anywhere.
+	bounded ls "$dir/a06/b1/c1" "$dir/a07/b1/c1" >/dev/null
+	ln "$dir/a06/b1/c1/file" "$dir/a07/b1/c1/linked"
+	rename() { python3 -c 'import os, sys; os.rename(*sys.argv[1:])' "$@"; }
+	rename "$dir/a06/b1/c1/file" "$dir/a07/b1/c1/renamed"
+	[ "$(cat "$dir/a07/b1/c1/linked")" = a06/b1 ]
+	# A descriptor of the trigger itself (O_PATH) sees nothing below it.
+	run python3 -c 'import os, sys; os.stat("b1", dir_fd=os.open(sys.argv[1], os.O_PATH))' "$dir/a08"
+	[[ $status == 1 && $output == *"No such file or directory"* ]]
+	python3 -c 'import os, sys; os.stat("b1", dir_fd=os.open(sys.argv[1], os.O_PATH | os.O_DIRECTORY))' "$dir/a08"
+	bounded rsync -a --exclude /a05 "$dir/" "$BATS_TEST_TMPDIR/out/"
+	same "$BATS_TEST_TMPDIR/out/a09" "$TREES/tmp/lazy-$FS/a09"
+}
+
+@test "5.6 lazy: binds are refused while they would show directories without triggers" {
+	serve_lazy
+	run ! mount --bind "$dir" "$BATS_TEST_TMPDIR"
+	run ! mount --rbind "$dir" "$BATS_TEST_TMPDIR"
+	run ! mount --bind "$dir/a01/b1" "$BATS_TEST_TMPDIR"
+	mkdir "$BATS_TEST_TMPDIR"/{upper,work,over}
+	run ! mount -t overlay -o "lowerdir=$dir,upperdir=$BATS_TEST_TMPDIR/upper,workdir=$BATS_TEST_TMPDIR/work" none "$BATS_TEST_TMPDIR/over"
+	# A user namespace: its triggers are locked to their places.
+	run unshare -rm mount --bind "$dir" "$BATS_TEST_TMPDIR"
+	[ "$status" != 0 ]
+}
+
+@test "5.7 lazy: the end while lookups wait" {
+	local how reader
+	for how in umount TERM; do
+		slow_remote 2000
+		dir=$(new_dir end)
+		serve "${slow}tmp/lazy-$FS/" "$dir" --namespace lazy
+		bounded -40 stat "$dir/a01/b1/c1/file" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+		reader=$!
+		sleep 0.3
+		case $how in
+		umount) umount -l "$dir" ;;
+		TERM) kill -TERM "$(status "$dir" guard_pid)" ;;
+		esac
+		! wait $reader
+		[[ $(<"$BATS_TEST_TMPDIR/out") != *"No such file"* ]] || fail "$how: $(<"$BATS_TEST_TMPDIR/out")"
+		wait_for "the end of the server" gone "$dir"
+		[ "$(triggers)" = 0 ]
+		kill "$slow_pid"
+	done
+}
+
+@test "5.7 lazy: a namespace that outlives the server gets EIO from its triggers" {
+	serve_lazy
+	namespace private
+	[ "$(bounded nsenter -t "$there" -m cat "$dir/a01/b1/c1/file")" = a01/b1 ]
+	stop "$dir"
+	run bounded -20 nsenter -t "$there" -m stat "$dir/a02/b1"
+	[[ $status == 1 && $output == *"Input/output error" ]]
+	run bounded -20 nsenter -t "$there" -m stat "$dir/a01/b2/c1"
+	[[ $status == 1 && $output == *"Input/output error" ]]
+	kill "$there"
+	there=
+}
+
+@test "5.7 lazy: a server that ends under load leaves nothing" {
+	local reader
+	serve_lazy
+	(while bounded find "$dir" -name none; do :; done) >/dev/null 2>&1 3>&- &
+	reader=$!
+	sleep 0.05
+	stop "$dir"
+	kill $reader || true
+	wait_for "the end of the server" gone "$dir"
+	[ "$(triggers)" = 0 ]
+}
+
+@test "5.8 lazy: without autofs everything is listed first, and that is said" {
+	dir=$(new_dir none)
+	# shellcheck disable=SC2016 # for the other shell
+	run bounded unshare -m --propagation private bash -c '
+		mount --bind /dev/null /dev/autofs &&
+		hsm-serve -b --namespace lazy "$1" "$2" 3>&- &&
+		cat "$2/a01/b1/c1/file" && hsm-serve --stop "$2"' - "${REMOTE}tmp/lazy-$FS/" "$dir"
+	[ "$status" = 0 ]
+	[[ $output == *"everything is listed first: this kernel has no autofs"* && $output == *$'\na01/b1'* ]]
+}
+
+@test "5.9 lazy: a tree that was listed lazily is refreshed like any other" {
+	mkdir -p "$TREES/tmp/lazy-$FS-new/x/y"
+	echo old >"$TREES/tmp/lazy-$FS-new/x/y/file"
+	dir=$(new_dir new)
+	serve "${REMOTE}tmp/lazy-$FS-new/" "$dir" --namespace lazy --refresh 1
+	[ "$(bounded cat "$dir/x/y/file")" = old ]
+	wait_for "the end of the triggers" eval '[ "$(triggers)" = 0 ]'
+	mkdir "$TREES/tmp/lazy-$FS-new/x/z"
+	echo new >"$TREES/tmp/lazy-$FS-new/x/z/other"
+	wait_for "the new name" test -e "$dir/x/z/other"
+	[ "$(bounded cat "$dir/x/z/other")" = new ]
+	rm -r "$TREES/tmp/lazy-$FS-new"
+}
+
+@test "5 lazy: directories that were moved are found again by the next server" {
+	serve_lazy
+	bounded ls "$dir/a01" "$dir/a02" >/dev/null
+	mkdir -p "$dir/mine/deeper"
+	mv "$dir/a01" "$dir/mine/deeper/"
+	bounded find "$dir/a03" >/dev/null
+	mv "$dir/a02" "$dir/a03/b1/c1/d/"
+	stop "$dir"
+	serve "${REMOTE}tmp/lazy-$FS/" "$dir" --namespace lazy
+	[ "$(bounded cat "$dir/mine/deeper/a01/b1/c1/file")" = a01/b1 ]
+	[ "$(bounded cat "$dir/a03/b1/c1/d/a02/b2/c1/file")" = a02/b2 ]
+	stop "$dir"
+	serve "${REMOTE}tmp/lazy-$FS/" "$dir" --namespace crawl
+	wait_for "the end of the triggers" eval '[ "$(triggers)" = 0 ]'
+	[ "$(cat "$dir/mine/deeper/a01/b2/c1/file")" = a01/b2 ]
+	[ "$(cat "$dir/a03/b1/c1/d/a02/b1/c1/file")" = a02/b1 ]
+}
+
+@test "5 lazy: a file where a directory was, and a directory that was removed here" {
+	serve_lazy
+	# It is a trigger: removing it lists it first.
+	bounded rm -r "$dir/a01"
+	echo mine >"$dir/a01"
+	stop "$dir"
+	serve "${REMOTE}tmp/lazy-$FS/" "$dir" --namespace lazy
+	[ "$(cat "$dir/a01")" = mine ]
+	bounded ls "$dir/a02" >/dev/null
+	rm -r "$dir/a02/b1"
+	mkdir "$dir/a02/b1"
+	echo here >"$dir/a02/b1/c1"
+	[ "$(ls "$dir/a02/b1")" = c1 ]
+	stop "$dir"
+	serve "${REMOTE}tmp/lazy-$FS/" "$dir" --namespace lazy
+	[ "$(bounded ls "$dir/a02/b1")" = c1 ]
+}
