@@ -5,6 +5,7 @@
 # Whoever of the server is killed or stopped: readers get the right bytes, and
 # nothing is left when it ends.
 
+BATS_TEST_TIMEOUT=240
 load lib/helpers
 
 teardown() {

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # results, tasks, lock, remote, units: of scratch_make and tests/run
+# shellcheck disable=SC2154 # results, tasks, lock, units: of run_names and tests/run
 #
 # The jobs of tests/run: each takes a task (a bats file and the file system to run
 # it on, or a unit test) from the file $tasks until none is left, and works in a
 # scratch directory of its own, with servers of its own.  They share the remote
-# trees, all but the part that the tests write to.
+# trees, all but the part that the tests write to.  Each has a mount namespace: a
+# namespace that the test of one job makes must not hold the mounts of the others.
 #
 # The file $results has a line for each test: "pass" or "fail NAME".
 
@@ -125,23 +126,23 @@ job_trees() { # TREES
 	mount --bind "$SCRATCH/tmp" "$TREES/tmp" && servers_start
 }
 
-job_remote() {
-	case $remote in
+job_remote() { # http|file
+	case $1 in
 	http) server_url nginx ;;
 	file) echo "file://$TREES/" ;;
 	esac
 }
 
 run_on() { # FS WHERE FILE
-	REMOTE=$(job_remote)
+	REMOTE=$(job_remote "$remote")
 	export FS=$1 REMOTE
 	image_mount "$1" || return
 	run_bats "$2" "$3"
 	image_unmount || count fail "$2: the image could not be unmounted"
 }
 
-job() { # NUMBER
-	local trees=$TREES ready='' fs how file where
+job() { # NUMBER http|file
+	local remote=$2 trees=$TREES ready='' fs how file where
 	exec 7>>"$lock" 8>>"$lock.alone"
 	scratch_use "$SCRATCH/job$1"
 	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:log_path=$SCRATCH/sanitizer
@@ -168,13 +169,13 @@ job() { # NUMBER
 
 job_pids=()
 
-jobs_run() { # HOW-MANY
+jobs_run() { # HOW-MANY http|file
 	local many number pid
 	many=$(wc -l <"$tasks")
 	((many < $1)) || many=$1
 	set -m # each is a process group, so that it can be ended whole
 	for ((number = 1; number <= many; number++)); do
-		job "$number" </dev/null &
+		unshare -m --propagation private "$TESTS/lib/job" "$number" "$2" </dev/null &
 		job_pids+=($!)
 	done
 	set +m

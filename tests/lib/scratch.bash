@@ -9,8 +9,13 @@ scratch_make() {
 	dir=$(mktemp -d "${TMPDIR:-/var/tmp}/hsm-test.XXXXXX") || exit 1
 	chmod 755 "$dir"
 	scratch_use "$dir"
-	results=$SCRATCH/results tasks=$SCRATCH/tasks lock=$SCRATCH/lock
+	run_names
 	: >"$results"
+}
+
+# What the jobs of a run share.
+run_names() {
+	results=$SCRATCH/results tasks=$SCRATCH/tasks lock=$SCRATCH/lock
 }
 
 scratch_use() { # DIR
