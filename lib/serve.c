@@ -30,7 +30,8 @@
 const char hsm_serve_whole_for[] =
 	"losetup,mount,swapon,bsdtar,bsdcpio,bsdcat,qemu-img,qemu-nbd,"
 	"qemu-system-x86,udisksd,systemd-nspawn,systemd-dissec,grep,egrep,fgrep,"
-	"file-roller,cryptsetup,fuse2fs,guestmount,xfs_copy,e2image,partclone";
+	"file-roller,cryptsetup,fuse2fs,guestmount,xfs_copy,e2image,partclone,"
+	"borg,bmaptool,nbdkit,nbdcopy,star,fsverity";
 
 /* What a child found out; in shared memory. */
 struct answer {

@@ -195,3 +195,18 @@ export -f copy_by
 	tar -xf "$ELSEWHERE/all.tar" -C "$ELSEWHERE"
 	cmp "$ELSEWHERE/64M" "$TREES/files/sizes/64M"
 }
+
+@test "2.4 reading: a script that looks for holes is known by its name, as borg is" {
+	cold "$DIR/sizes/64M"
+	{
+		echo "#!$(python3 -c 'import sys; print(sys.executable)')"
+		cat <<-'EOT'
+			import os, sys
+			source = os.open(sys.argv[1], os.O_RDONLY)
+			size = os.fstat(source).st_size
+			assert os.lseek(source, 0, os.SEEK_HOLE) == size
+		EOT
+	} >"$BATS_TEST_TMPDIR/borg"
+	chmod +x "$BATS_TEST_TMPDIR/borg"
+	bounded "$BATS_TEST_TMPDIR/borg" "$DIR/sizes/64M"
+}
