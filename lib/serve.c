@@ -370,6 +370,12 @@ static int open_store(struct hsm_service *service, struct place *place,
 {
 	int ret = hsm_store_open(&service->store, place->dir);
 
+	if (ret < 0 && hsm_store_unfinished(place->dir)) {
+		hsm_log(service->options->log, HSM_LOG_WARNING,
+			"%s: its store was being made when it broke off: begun "
+			"again", place->dir);
+		return 0;
+	}
 	if (ret == -ENOENT) {
 		if (!is_empty(place->dir))
 			return fail(failure, HSM_FAILURE_OTHER, -ENOTEMPTY,
@@ -394,11 +400,11 @@ static int prepare_store(struct hsm_service *service, struct place *place,
 		ret = hsm_store_create(&service->store, place->dir,
 				       *place->store ? place->store : NULL,
 				       answer->url);
-		place->made_store = true;
 		if (ret < 0)
 			return fail(failure, HSM_FAILURE_OTHER, ret,
 				    "%s: the store cannot be made: %s",
 				    place->dir, strerror(-ret));
+		place->made_store = true;
 	}
 	if (strcmp(service->store.url, answer->url))
 		return fail(failure, HSM_FAILURE_OTHER, -EINVAL,

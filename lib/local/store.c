@@ -115,6 +115,14 @@ static int mark_root(struct hsm_store *store)
 	return hsm_mark_write(store->tree, &mark);
 }
 
+/* 1: it was there before. */
+static int make_directory(int dir_fd, const char *name, mode_t mode)
+{
+	if (mkdirat(dir_fd, name, mode) == 0)
+		return 0;
+	return errno == EEXIST ? 1 : -errno;
+}
+
 static int fill_in(struct hsm_store *store, const char *url)
 {
 	char text[4096];
@@ -122,14 +130,19 @@ static int fill_in(struct hsm_store *store, const char *url)
 
 	if (getrandom(&store->id, sizeof(store->id), 0) != sizeof(store->id))
 		return -EIO;
-	if (mkdirat(store->fd, "tree", 0755) < 0 ||
-	    mkdirat(store->fd, "listed", 0700) < 0)
-		return -errno;
+	ret = make_directory(store->fd, "tree", 0755);
+	if (ret >= 0)
+		ret = make_directory(store->fd, "listed", 0700);
+	if (ret < 0)
+		return ret;
 	store->tree = openat(store->fd, "tree",
 			     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (store->tree < 0)
 		return -errno;
 	ret = mark_root(store);
+	/* Durable before the config, which says that all of it is there. */
+	if (!ret && (fsync(store->tree) < 0 || fsync(store->fd) < 0))
+		ret = -errno;
 	if (ret < 0)
 		return ret;
 	snprintf(store->url, sizeof(store->url), "%s", url);
@@ -138,28 +151,98 @@ static int fill_in(struct hsm_store *store, const char *url)
 	return write_file(store->fd, "config", text);
 }
 
+/* Whether the directory `name` in `dir_fd` has only the names of `known`. */
+static bool has_only(int dir_fd, const char *name, const char *const *known)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	HSM_CLOSEDIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	size_t i;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return fd < 0 && errno == ENOENT;
+	}
+	while ((entry = readdir(dir))) {
+		for (i = 0; known[i] && strcmp(entry->d_name, known[i]); i++)
+			;
+		if (!known[i])
+			return false;
+	}
+	return true;
+}
+
+/* Whether `fd` is what a power loss left of a store that was being made. */
+static bool is_unfinished(int fd)
+{
+	static const char *const made[] = {
+		".", "..", "tree", "listed", "config.new", NULL,
+	};
+	static const char *const nothing[] = { ".", "..", NULL };
+
+	return has_only(fd, ".", made) && has_only(fd, "tree", nothing) &&
+	       has_only(fd, "listed", nothing);
+}
+
+bool hsm_store_unfinished(const char *dir)
+{
+	HSM_CLOSE int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	HSM_CLOSE int fd = openat(dir_fd, link_name,
+				  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	/* A link to a store that is not there was made before the store. */
+	if (fd < 0)
+		return errno == ENOENT &&
+		       fstatat(dir_fd, link_name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return is_unfinished(fd);
+}
+
+/* The link `.hsm` to `path`; one that a power loss left is fine. */
+static int make_link(int dir_fd, const char *path)
+{
+	char target[PATH_MAX];
+	ssize_t len;
+
+	if (symlinkat(path, dir_fd, link_name) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	len = readlinkat(dir_fd, link_name, target, sizeof(target));
+	if (len != (ssize_t)strlen(path) || memcmp(target, path, (size_t)len))
+		return -EEXIST;
+	return 0;
+}
+
 int hsm_store_create(struct hsm_store *store, const char *dir, const char *path,
 		     const char *url)
 {
 	HSM_CLOSE int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int ret;
+	int before, ret;
 
 	*store = (struct hsm_store){ .fd = -1, .tree = -1, .lock = -1 };
 	if (dir_fd < 0)
 		return -errno;
 	if (strlen(url) >= sizeof(store->url))
 		return -ENAMETOOLONG;
-	if (mkdirat(dir_fd, path ? path : link_name, 0700) < 0)
-		return -errno;
-	if (path && symlinkat(path, dir_fd, link_name) < 0)
-		return -errno;
+	before = make_directory(dir_fd, path ? path : link_name, 0700);
+	if (before < 0)
+		return before;
 	store->fd = openat(dir_fd, path ? path : link_name,
 			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ret = store->fd < 0 ? -errno : fill_in(store, url);
+	ret = store->fd < 0 ? -errno : is_unfinished(store->fd) ? 0 : -EEXIST;
+	if (!ret && path)
+		ret = make_link(dir_fd, path);
+	if (!ret)
+		ret = fill_in(store, url);
 	if (!ret && fsync(dir_fd) < 0)
 		ret = -errno;
-	if (ret)
-		hsm_store_close(store);
+	if (!ret)
+		return 0;
+	hsm_store_close(store);
+	if (!before)
+		hsm_store_remove(dir, path);
 	return ret;
 }
 

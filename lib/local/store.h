@@ -36,8 +36,15 @@ int hsm_store_open(struct hsm_store *store, const char *dir);
 int hsm_store_open_at(struct hsm_store *store, int dir_fd, const char *path);
 
 /*
+ * Whether the store of `dir` is one that was being made when the power went:
+ * nothing is in it, and hsm_store_create() takes it.
+ */
+bool hsm_store_unfinished(const char *dir);
+
+/*
  * Make a store for `url` in `dir` (at `path` when not NULL, with DIR/.hsm a
- * symlink to it) and open it.  Durable on return.  -EEXIST.
+ * symlink to it) and open it.  Durable on return.  -EEXIST: something else is
+ * there.  On failure nothing that was not there before is left.
  */
 int hsm_store_create(struct hsm_store *store, const char *dir, const char *path,
 		     const char *url);
