@@ -85,9 +85,16 @@ static int tell_server(struct hsm_file *file)
 		return 0;
 	if (!ret && reply.changed)
 		ret = hsm_inspect(file->fd, file->tree->id, &facts);
-	if (!ret && reply.changed && facts.ours && !hsm_facts_untouched(&facts))
-		ret = hsm_mark_set(file->fd, HSM_FLAG_DIRTY);
-	return ret;
+	if (ret || !reply.changed || !facts.ours || !facts.st.st_nlink)
+		return ret;
+	/* A hole that was punched, or only another mtime: the server knows. */
+	if (facts.content != HSM_CONTENT_ALL && !hsm_facts_resized(&facts) &&
+	    !(facts.flags & HSM_FLAG_WHOLE))
+		return -EBUSY;
+	/* See HSM_FLAG_DIRTY. */
+	if (fdatasync(file->fd) < 0)
+		return -errno;
+	return hsm_mark_set(file->fd, HSM_FLAG_DIRTY);
 }
 
 /*
@@ -136,8 +143,9 @@ static int announce(struct hsm_file *file, struct hsm_facts *facts, bool dry_run
 	return ret;
 }
 
-static int punch(int fd, const struct timespec *mtime)
+static int punch(int fd, const struct hsm_mark *mark)
 {
+	struct timespec mtime = hsm_mark_mtime(mark);
 	/* Holes are no longer content; then they may come. */
 	int ret = hsm_mark_clear(fd, HSM_FLAG_WHOLE), after;
 
@@ -146,7 +154,7 @@ static int punch(int fd, const struct timespec *mtime)
 	/* A watcher of another tree could not open the file under our lease. */
 	if (ret == -EPERM)
 		ret = -EBUSY;
-	after = hsm_mtime_set(fd, mtime);
+	after = hsm_mtime_set(fd, &mtime);
 	return ret ? ret : after;
 }
 
@@ -179,7 +187,7 @@ static int carry_out(struct hsm_file *file, uint64_t *freed)
 	if (!ret && !(facts.flags & HSM_FLAG_EVICT))
 		ret = -EBUSY;
 	if (!ret)
-		ret = punch(fd, &facts.st.st_mtim);
+		ret = punch(fd, &facts.mark);
 	hsm_mark_clear(fd, HSM_FLAG_EVICT);
 	if (!ret && fstat(fd, &st) == 0 && st.st_blocks < facts.st.st_blocks)
 		*freed = (uint64_t)(facts.st.st_blocks - st.st_blocks) * 512;

@@ -144,10 +144,15 @@ static int rearm(struct hsm_file *file)
 static int declare_clean(struct hsm_file *file, const struct hsm_mark *mark)
 {
 	struct timespec mtime = hsm_mark_mtime(mark);
-	int ret = hsm_mark_set(file->fd, HSM_FLAG_WHOLE);
+	/* After a power loss holes of data that never came would be content. */
+	int ret = fsync(file->fd) < 0 ? -errno : 0;
 
 	if (!ret)
+		ret = hsm_mark_set(file->fd, HSM_FLAG_WHOLE);
+	if (!ret)
 		ret = hsm_mark_clear(file->fd, HSM_FLAG_DIRTY);
+	if (!ret)
+		ret = hsm_mark_clear(file->fd, HSM_FLAG_CHANGED);
 	if (!ret)
 		ret = hsm_mtime_set(file->fd, &mtime);
 	return ret ? ret : rearm(file);
@@ -158,6 +163,7 @@ int hsm_file_clean(struct hsm_file *file)
 	struct hsm_facts facts;
 	struct hsm_control_request request = { 0 };
 	struct hsm_control_reply reply;
+	uint64_t resident;
 	int ret;
 
 	if (hsm_lease_writer(file->fd))
@@ -174,6 +180,19 @@ int hsm_file_clean(struct hsm_file *file)
 		return 0;
 	if (hsm_facts_resized(&facts))
 		return -EINVAL;
+	/*
+	 * Of a change that was not synced before a power loss there may be
+	 * less than all; then holes are no content.
+	 */
+	ret = hsm_extent_resident(file->fd, (uint64_t)facts.st.st_size,
+				  &resident);
+	if (ret < 0)
+		return ret;
+	if (!(facts.flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE)) &&
+	    resident < (uint64_t)facts.st.st_size) {
+		ret = hsm_mark_clear(file->fd, HSM_FLAG_CHANGED);
+		return ret ? ret : rearm(file);
+	}
 	return declare_clean(file, &facts.mark);
 }
 
@@ -218,7 +237,8 @@ static int is_mark(const char *name, struct error_context *context)
 	return !strcmp(name, "trusted.hsm") || !strcmp(name, "trusted.hsm.pin") ||
 	       !strcmp(name, "trusted.hsm.full") ||
 	       !strcmp(name, "trusted.hsm.stream") ||
-	       !strcmp(name, "trusted.hsm.dirty");
+	       !strcmp(name, "trusted.hsm.dirty") ||
+	       !strcmp(name, "trusted.hsm.changed");
 }
 
 int hsm_file_copy_marks(struct hsm_file *file, struct hsm_file *from)

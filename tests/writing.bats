@@ -235,3 +235,16 @@ edits() { # HOW
 	hsm-evict -q "$dir/offline"
 	cold "$dir/offline"
 }
+
+@test "3.6 writing: another mtime on a placeholder is no content: it is still fetched" {
+	touch -m -d 2001-02-03 "$dir/offline"
+	touch -m "$dir/sub/small"
+	touch -d 2001-02-03 "$dir/partial"
+	sleep 0.5
+	cold "$dir/offline" "$dir/sub/small" "$dir/partial"
+	cmp "$dir/offline" "$plain/offline"
+	cmp "$dir/partial" "$plain/partial"
+	cmp "$dir/sub/small" "$plain/sub/small"
+	is online "$dir/offline" "$dir/partial" "$dir/sub/small"
+	shows "$dir" "$plain" 60
+}

@@ -6,6 +6,54 @@
 
 #include "base/cleanup.h"
 #include "engine/engine.h"
+#include "engine/settle.h"
+
+/*
+ * A change of the content of the file that `facts` describe was reported: write
+ * it down.  1: nothing more needs to be reported of it.
+ */
+static int mark_change(struct hsm_engine *engine, int fd,
+		       const struct hsm_handle *handle,
+		       const struct hsm_facts *facts)
+{
+	int ret;
+
+	if (facts->flags & HSM_FLAG_DIRTY)
+		return 1;
+	if (!facts->st.st_nlink)
+		return 0;
+	/*
+	 * Complete but perhaps not on disk.  (What was sealed is; and nothing
+	 * is of a file that was truncated.)
+	 */
+	if (!(facts->flags & HSM_FLAG_WHOLE) && facts->st.st_size &&
+	    facts->content == HSM_CONTENT_ALL) {
+		ret = facts->flags & HSM_FLAG_CHANGED ? 0 :
+		      hsm_mark_set(fd, HSM_FLAG_CHANGED);
+		if (!ret)
+			hsm_settle_later(engine, handle);
+		return ret;
+	}
+	if (!(facts->flags & HSM_FLAG_WHOLE) &&
+	    facts->content != HSM_CONTENT_ALL) {
+		/*
+		 * Of another size: a user's truncation, or a placeholder of ours
+		 * that gets a new version (ftruncate() is reported without a
+		 * mount, so that the private mount does not hide it).  Of the
+		 * same: a hole that was punched into a complete file, or only
+		 * another mtime, which is reported like a change; and a file
+		 * with holes that is marked dirty for less reads as zeros.
+		 */
+		if (facts->flags & HSM_FLAG_EVICT ||
+		    (!hsm_facts_resized(facts) &&
+		     !hsm_watch_rearm(&engine->watch, fd)))
+			return 0;
+		if (fdatasync(fd) < 0)
+			return -errno;
+	}
+	ret = hsm_mark_set(fd, HSM_FLAG_DIRTY);
+	return ret ? ret : 1;
+}
 
 /* -EAGAIN: under a lease, look again later. */
 static int note_change(struct hsm_engine *engine,
@@ -19,11 +67,8 @@ static int note_change(struct hsm_engine *engine,
 		return fd;
 	if (hsm_inspect(fd, engine->store_id, &facts) < 0 || facts.unreadable)
 		return 0;
-	if (facts.ours && !(facts.flags & HSM_FLAG_DIRTY) &&
-	    (hsm_facts_untouched(&facts) ||
-	     hsm_mark_set(fd, HSM_FLAG_DIRTY) < 0))
-		return 0;
-	hsm_watch_changes_quiet(&engine->watch, fd);
+	if (!facts.ours || mark_change(engine, fd, handle, &facts) == 1)
+		hsm_watch_changes_quiet(&engine->watch, fd);
 	return 0;
 }
 
@@ -97,6 +142,20 @@ bool hsm_changes_pending(struct hsm_engine *engine)
 		  poll(&ready, 1, 0) > 0;
 	pthread_mutex_unlock(&engine->changes_lock);
 	return pending;
+}
+
+void hsm_changes_forget(struct hsm_engine *engine,
+			const struct hsm_handle *handle)
+{
+	unsigned int i;
+
+	hsm_changes_drain(engine, NULL);
+	pthread_mutex_lock(&engine->changes_lock);
+	for (i = engine->deferred_count; i-- > 0;)
+		if (hsm_handle_equal(&engine->deferred[i], handle))
+			engine->deferred[i] =
+				engine->deferred[--engine->deferred_count];
+	pthread_mutex_unlock(&engine->changes_lock);
 }
 
 /* Until thread `tid` is out of its open(2); a moment, unless it is stopped. */

@@ -79,7 +79,8 @@ static int list(const struct hsm_control_server *server, const char *path,
 	struct hsm_crawl crawl = {
 		.log = engine->log, .remote = engine->remote,
 		.store_fd = server->store_fd, .tree = engine->watch.root,
-		.store_id = engine->store_id, .jobs = engine->jobs,
+		.store_id = engine->store_id, .engine = engine,
+		.jobs = engine->jobs,
 		.from = path,
 	};
 	int ret = list_missing(engine, path);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "engine/engine.h"
 #include "engine/snapshot.h"
 #include "local/beneath.h"
 #include "local/extent.h"
@@ -201,6 +202,16 @@ static bool unspool(struct run *run, char *path)
 	return true;
 }
 
+/*
+ * To give a placeholder its size is reported like a user's truncation.  It must
+ * be looked at while nothing is here: later it would be a change of content.
+ */
+static void note_own_change(struct hsm_crawl *crawl)
+{
+	if (crawl->engine)
+		hsm_changes_drain(crawl->engine, NULL);
+}
+
 /* There is something of this name already: what does the listing change? */
 static int update(struct hsm_crawl *crawl, int dir_fd, const char *name,
 		  const struct hsm_mark *now)
@@ -217,7 +228,7 @@ static int update(struct hsm_crawl *crawl, int dir_fd, const char *name,
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    hsm_mark_read(fd, &mark, &flags) < 0 || mark.store != now->store ||
 	    strcmp(mark.origin, now->origin) ||
-	    flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE))
+	    flags & (HSM_FLAG_DIRTY | HSM_FLAG_CHANGED | HSM_FLAG_WHOLE))
 		return 0;
 	hsm_mark_clear(fd, HSM_FLAG_LOST);
 	if (hsm_version_same(&mark.version, &now->version))
@@ -230,6 +241,7 @@ static int update(struct hsm_crawl *crawl, int dir_fd, const char *name,
 	hsm_log(crawl->log, HSM_LOG_INFO, "%s: has a new version", now->origin);
 	hsm_mark_set(fd, HSM_FLAG_EVICT);
 	ret = hsm_placeholder_renew(fd, now);
+	note_own_change(crawl);
 	hsm_mark_clear(fd, HSM_FLAG_EVICT);
 	return ret;
 }
@@ -247,6 +259,7 @@ static int make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
 	if (mark.version.precision == HSM_PRECISION_NONE)
 		mark.version.mtime = (struct timespec){ .tv_sec = listed };
 	ret = hsm_placeholder_create(dir_fd, name, &mark, mode);
+	note_own_change(crawl);
 	if (ret == -EEXIST)
 		return update(crawl, dir_fd, name, &mark);
 	if (!ret)

@@ -23,6 +23,7 @@
  */
 struct hsm_crawl_shared;
 struct hsm_crawl_shared *hsm_crawl_share(void); /* NULL: no memory */
+struct hsm_engine;
 
 struct hsm_crawl {
 	const struct hsm_log *log;
@@ -30,6 +31,7 @@ struct hsm_crawl {
 	int store_fd;          /* borrowed: for snapshots and the spool */
 	int tree;              /* borrowed: raises no event */
 	uint64_t store_id;
+	struct hsm_engine *engine; /* of the server; NULL when none runs */
 	unsigned int jobs;
 	bool progress;
 	const char *from;      /* below which remote directory; "" */

@@ -8,6 +8,7 @@
 #include "engine/ahead.h"
 #include "engine/engine.h"
 #include "engine/truncation.h"
+#include "local/extent.h"
 #include "local/lease.h"
 #include "local/placeholder.h"
 
@@ -66,6 +67,27 @@ static bool has_writer(struct hsm_engine *engine, const struct hsm_handle *handl
 }
 
 /*
+ * Whether a renewal was interrupted after it wrote the mark: nothing is here.
+ * A file that is empty is that also when a user truncates it in the moment
+ * that an eviction leaves open: whoever does has it open for writing, or did
+ * and then the change is known.
+ */
+static bool interrupted(struct hsm_engine *engine, int fd,
+			const struct hsm_handle *handle,
+			const struct hsm_facts *facts)
+{
+	uint64_t resident;
+	unsigned int flags;
+
+	if (!hsm_facts_resized(facts) || hsm_lease_writer(fd) ||
+	    hsm_extent_resident(fd, (uint64_t)facts->st.st_size, &resident) < 0)
+		return false;
+	hsm_changes_drain(engine, handle);
+	return !resident && hsm_mark_read(fd, NULL, &flags) == 0 &&
+	       !(flags & (HSM_FLAG_DIRTY | HSM_FLAG_CHANGED | HSM_FLAG_WHOLE));
+}
+
+/*
  * An eviction began, and then its process died or lost to this open: its mark
  * goes.  A size that is not the recorded one is from a renewal that a crash
  * interrupted: nothing of the content is here, the size is put right.
@@ -74,7 +96,7 @@ static void end_eviction(struct hsm_engine *engine, int fd,
 			 const struct hsm_handle *handle,
 			 struct hsm_facts *facts)
 {
-	if (hsm_facts_resized(facts) && facts->content != HSM_CONTENT_ALL) {
+	if (interrupted(engine, fd, handle, facts)) {
 		HSM_CLOSE int write_fd =
 			hsm_handle_open(engine->watch.root, handle,
 					O_WRONLY | O_NONBLOCK);

@@ -128,6 +128,7 @@ struct hsm_engine {
 	struct hsm_shared *shared; /* counters, slots */
 	struct hsm_ahead *ahead;
 	struct hsm_deep *deep;   /* of a lazy tree (lazy.h), or NULL */
+	struct hsm_settle *settle; /* NULL without a server */
 
 	pthread_mutex_t lock;
 	struct hsm_sleeper *sleepers; /* idle threads, the last one first: its
@@ -252,6 +253,13 @@ int hsm_changes_drain(struct hsm_engine *engine, const struct hsm_handle *handle
  * nothing: for the threads that read events.
  */
 bool hsm_changes_pending(struct hsm_engine *engine);
+
+/*
+ * Forget what was reported of the file of `handle`, which the caller has a lease
+ * on: it was the caller's own doing.
+ */
+void hsm_changes_forget(struct hsm_engine *engine,
+			const struct hsm_handle *handle);
 
 /*
  * With object->write_lock held: wait until all who were admitted are through

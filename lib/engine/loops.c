@@ -71,7 +71,7 @@ static void look_at(struct hsm_engine *engine, const char *device)
 			return;
 	}
 	read_attribute(device, "ro", read_only, sizeof(read_only));
-	if (read_only[0] == '0')
+	if (read_only[0] == '0' && fdatasync(fd) == 0)
 		hsm_mark_set(fd, HSM_FLAG_DIRTY);
 }
 

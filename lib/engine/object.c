@@ -102,7 +102,13 @@ int hsm_object_describe(struct hsm_object *object,
 	object->version = facts->mark.version;
 	object->size = (uint64_t)facts->st.st_size;
 	object->end = end;
-	object->mtime = facts->st.st_mtim;
+	/*
+	 * What the file has may be the time of a write of ours that a crash or
+	 * a kill left there; after a user's truncation it is the user's.
+	 */
+	object->mtime = hsm_facts_resized(facts) ||
+			facts->flags & HSM_FLAG_CHANGED ?
+			facts->st.st_mtim : hsm_mark_mtime(&facts->mark);
 	object->loaded = facts->content == HSM_CONTENT_NONE;
 	object->quiet = false;
 	object->generation++;

@@ -77,6 +77,7 @@ static int replace(struct hsm_engine *engine, const struct hsm_handle *handle,
 	int ret = hsm_mark_set(fd, HSM_FLAG_EVICT);
 
 	hsm_engine_forget(engine, handle);
+	hsm_watch_rearm(&engine->watch, fd);
 	if (!ret)
 		ret = hsm_mark_clear(fd, HSM_FLAG_WHOLE);
 	if (!ret)
@@ -93,12 +94,20 @@ static int take_version(struct hsm_engine *engine,
 			const struct hsm_handle *handle, int fd,
 			struct hsm_facts *facts, const struct hsm_version *now)
 {
-	int ret;
+	int changed, ret;
 
 	if (hsm_facts_dirty(facts) || hsm_lease_take(fd) < 0)
 		return hsm_mark_set(fd, HSM_FLAG_STALE);
-	facts->mark.version = *now;
-	ret = replace(engine, handle, fd, &facts->mark);
+	/* What was changed here while the remote was asked. */
+	changed = hsm_changes_drain(engine, handle);
+	ret = hsm_inspect(fd, engine->store_id, facts);
+	if (!ret && (changed || hsm_facts_dirty(facts))) {
+		ret = hsm_mark_set(fd, HSM_FLAG_STALE);
+	} else if (!ret) {
+		facts->mark.version = *now;
+		ret = replace(engine, handle, fd, &facts->mark);
+		hsm_changes_forget(engine, handle);
+	}
 	hsm_lease_release(fd);
 	return ret;
 }

@@ -240,6 +240,8 @@ static int renew_as(struct hsm_engine *engine, struct hsm_object *object,
 	facts.mark.version = now;
 	hsm_mark_set(fd, HSM_FLAG_EVICT);
 	ret = hsm_placeholder_renew(fd, &facts.mark);
+	/* Its own truncation is reported: look at it while nothing is here. */
+	hsm_changes_drain(engine, NULL);
 	hsm_mark_clear(fd, HSM_FLAG_EVICT);
 	if (!ret)
 		ret = hsm_inspect(fd, engine->store_id, &facts);

@@ -19,6 +19,7 @@
 #include "engine/lazy.h"
 #include "engine/loops.h"
 #include "engine/service.h"
+#include "engine/settle.h"
 #include "engine/task.h"
 #include "stage/event.h"
 #include "stage/respond.h"
@@ -286,6 +287,7 @@ static void *refresh(void *arg)
 			.store_fd = service->store.fd,
 			.tree = service->watch.root,
 			.store_id = service->store.id,
+			.engine = &worker->engine,
 			.jobs = worker->engine.jobs, .from = "",
 		};
 		struct timespec pause = { .tv_sec = seconds };
@@ -348,8 +350,10 @@ static int start_threads(struct worker *worker)
 {
 	struct hsm_engine *engine = &worker->engine;
 	pthread_t thread;
-	int ret = hsm_ahead_start(engine);
+	int ret = hsm_settle_start(engine);
 
+	if (!ret)
+		ret = hsm_ahead_start(engine);
 	if (!ret)
 		ret = -pthread_create(&thread, NULL, hsm_control_serve,
 				      &worker->control);
@@ -406,6 +410,7 @@ static void *work(void *arg)
 		_exit(1);
 	atomic_store(&shared->up, true);
 	serve(worker);
+	hsm_settle_stop(&worker->engine);
 	hsm_ahead_stop(&worker->engine);
 	hsm_engine_stop(&worker->engine);
 	_exit(0);

@@ -24,6 +24,7 @@ static const struct {
 	{ HSM_FLAG_STREAM, "trusted.hsm.stream" },
 	{ HSM_FLAG_UNLISTED, "trusted.hsm.unlisted" },
 	{ HSM_FLAG_BELOW, "trusted.hsm.below" },
+	{ HSM_FLAG_CHANGED, "trusted.hsm.changed" },
 };
 
 #define FLAGS (sizeof(flags_by_name) / sizeof(flags_by_name[0]))

@@ -20,7 +20,11 @@
 #include "base/version.h"
 
 enum hsm_flag {
-	/* Changed here.  Holes are content; never filled, never evicted. */
+	/*
+	 * Changed here.  Holes are content; never filled, never evicted.  Only
+	 * after what came from the remote is durable: a power loss would make
+	 * holes of it.
+	 */
 	HSM_FLAG_DIRTY = 1 << 0,
 	/* Was filled to the end for a writer.  Holes are content. */
 	HSM_FLAG_WHOLE = 1 << 1,
@@ -37,6 +41,8 @@ enum hsm_flag {
 	HSM_FLAG_UNLISTED = 1 << 8,
 	/* A directory: it or one below it may be UNLISTED. */
 	HSM_FLAG_BELOW = 1 << 9,
+	/* Changed here, a moment ago: never evicted; soon it is dirty. */
+	HSM_FLAG_CHANGED = 1 << 10,
 };
 
 struct hsm_mark {

@@ -108,10 +108,12 @@ void hsm_watch_quiet(const struct hsm_watch *watch, int fd, enum hsm_quiet how)
 	fanotify_mark(watch->content, flags, HSM_CONTENT_EVENTS, fd, NULL);
 }
 
-void hsm_watch_rearm(const struct hsm_watch *watch, int fd)
+bool hsm_watch_rearm(const struct hsm_watch *watch, int fd)
 {
-	fanotify_mark(watch->content, FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK,
-		      HSM_CONTENT_EVENTS, fd, NULL);
+	/* A modification clears the mask; the mark stays: measured on 6.18. */
+	return fanotify_mark(watch->content,
+			     FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK,
+			     HSM_CONTENT_EVENTS, fd, NULL) == 0;
 }
 
 void hsm_watch_changes_quiet(const struct hsm_watch *watch, int fd)

@@ -49,8 +49,11 @@ enum hsm_quiet {
  */
 void hsm_watch_quiet(const struct hsm_watch *watch, int fd, enum hsm_quiet how);
 
-/* Raise content events for the inode of `fd` again. */
-void hsm_watch_rearm(const struct hsm_watch *watch, int fd);
+/*
+ * Raise content events for the inode of `fd` again.  Whether it had been told
+ * not to since it was last raised so: a modification does not make it forget.
+ */
+bool hsm_watch_rearm(const struct hsm_watch *watch, int fd);
 
 /* The same for changes: no more of them for the inode of `fd`; and again. */
 void hsm_watch_changes_quiet(const struct hsm_watch *watch, int fd);

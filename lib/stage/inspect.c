@@ -26,21 +26,13 @@ static bool has_mtime(const struct hsm_facts *facts)
 	       facts->st.st_mtim.tv_nsec == mtime.tv_nsec;
 }
 
-bool hsm_facts_untouched(const struct hsm_facts *facts)
-{
-	if (facts->flags & HSM_FLAG_EVICT || !facts->st.st_nlink)
-		return true;
-	return !(facts->flags & HSM_FLAG_WHOLE) &&
-	       facts->content != HSM_CONTENT_ALL && !hsm_facts_resized(facts) &&
-	       has_mtime(facts);
-}
-
 bool hsm_facts_dirty(const struct hsm_facts *facts)
 {
 	bool complete = facts->flags & HSM_FLAG_WHOLE ||
 			facts->content == HSM_CONTENT_ALL;
 
-	return facts->flags & HSM_FLAG_DIRTY || hsm_facts_resized(facts) ||
+	return facts->flags & (HSM_FLAG_DIRTY | HSM_FLAG_CHANGED) ||
+	       hsm_facts_resized(facts) ||
 	       (complete && facts->mark.version.size && !has_mtime(facts));
 }
 

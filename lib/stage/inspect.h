@@ -40,15 +40,6 @@ bool hsm_facts_resized(const struct hsm_facts *facts);
  */
 bool hsm_facts_dirty(const struct hsm_facts *facts);
 
-/*
- * Whether a change that was reported of this file must be one of ours: when a
- * placeholder gets its size (ftruncate() is reported without a mount, so that
- * the private mount does not hide it), it looks as recorded, or is about to.
- * What a user changed was complete or sealed before, or has another size or
- * mtime now.
- */
-bool hsm_facts_untouched(const struct hsm_facts *facts);
-
 /* Facts of the open file `fd` for the store `store`.  Errors of fstat only. */
 int hsm_inspect(int fd, uint64_t store, struct hsm_facts *facts);
 
