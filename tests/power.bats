@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# fs: ext4 xfs
+#
+# Issue line 6: the power goes at any moment, POWER_ROUNDS (15) times on each file
+# system; what is allowed then is written in tools/power.py.
+
+POWER_ROUNDS=${POWER_ROUNDS:-15}
+BATS_TEST_TIMEOUT=$((POWER_ROUNDS * 20 + 120))
+load lib/helpers
+
+teardown() {
+	stop_all
+	rm -rf "$TREES/tmp/power"
+}
+
+@test "3.6 power: everything that was synced is there, everything else is the remote's" {
+	local seed=${POWER_SEED:-$RANDOM}
+	echo "POWER_SEED=$seed"
+	mkdir -p "$TREES/tmp/power"
+	bounded -$((POWER_ROUNDS * 20 + 60)) unshare -m --propagation private python3 "$TESTS/tools/power.py" "$FS" \
+		"$BATS_TEST_TMPDIR/image" "$BATS_TEST_TMPDIR" "${REMOTE}tmp/power/" \
+		"$TREES/tmp/power" "$POWER_ROUNDS" "$seed" >"$BATS_TEST_TMPDIR/counts"
+	echo "# $FS: $(cat "$BATS_TEST_TMPDIR/counts")" >&3
+}
+
+# What can be on disk before the store is complete: made in this order.
+@test "3.6 power: a store that was being made is begun again" {
+	local made
+	for made in "" tree "tree listed" "tree listed config.new"; do
+		dir=$(new_dir unfinished)
+		mkdir "$dir/.hsm"
+		for name in $made; do
+			mkdir "$dir/.hsm/$name"
+		done
+		! [ -d "$dir/.hsm/config.new" ] || { rmdir "$dir/.hsm/config.new"; echo "form" >"$dir/.hsm/config.new"; }
+		serve "${REMOTE}files/sizes/" "$dir"
+		bounded cmp "$dir/text" "$TREES/files/sizes/text"
+		stop "$dir"
+	done
+	# The same with a store elsewhere: with the link, and without.
+	dir=$(new_dir unfinished)
+	ln -s "$dir.store" "$dir/.hsm"
+	serve "${REMOTE}files/sizes/" "$dir" --store "$dir.store"
+	stop "$dir"
+	rm -r "$dir.store"
+	mkdir "$dir.store"
+	rm "$dir/.hsm"
+	serve "${REMOTE}files/sizes/" "$dir" --store "$dir.store"
+	bounded cmp "$dir/text" "$TREES/files/sizes/text"
+	echo "$dir.store" >>"$(scope)/made"
+}
+
+@test "3.6 power: what is no store of ours is neither used nor removed" {
+	dir=$(new_dir foreign)
+	mkdir -p "$dir/.hsm/tree"
+	echo mine >"$dir/.hsm/tree/file"
+	refused 1 hsm-serve -b "${REMOTE}files/sizes/" "$dir"
+	[ "$(cat "$dir/.hsm/tree/file")" = mine ]
+	mkdir "$dir.data"
+	echo "$dir.data" >>"$(scope)/made"
+	echo mine >"$dir.data/file"
+	rm -r "$dir/.hsm"
+	refused 1 hsm-serve -b --store "$dir.data" "${REMOTE}files/sizes/" "$dir"
+	[ "$(cat "$dir.data/file")" = mine ]
+	[ "$(ls -A "$dir")" = "" ]
+}
