@@ -748,4 +748,5 @@ def main():
     print(", ".join(f"{value} {key}" for key, value in world.count.items()))
 
 
-main()
+if __name__ == "__main__":
+    main()
