@@ -73,6 +73,12 @@ teardown() {
 		case_of 0 $'2200 2300 data pwrite f\n3020 3030 move rename f h' "$(second delete f)
 			--
 			{\"op\":\"rename\",\"path\":\"h\",\"from\":\"f\"}"
+		moved=$'2200 2300 make file d/h\n3020 3030 move rename d e'
+		case_of 1 "$moved" "$(second delete d)"
+		case_of 0 "$moved" "$(second delete d)
+			--
+			{\"op\":\"create\",\"path\":\"e\"}
+			{\"op\":\"create\",\"path\":\"e/h\"}"
 		# Names: both of a rename, none of what came and went.
 		case_of 2 "2200 2300 move rename f h" ""
 		case_of 1 "2200 2300 move rename f h" "$(second create h)"

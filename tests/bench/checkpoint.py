@@ -19,7 +19,7 @@ import world
 
 HERE = Path(__file__).resolve().parent
 QUICK = os.environ.get("QUICK", "") not in ("", "0")
-ROUNDS = int(os.environ.get("RUNS") or (1 if QUICK else 5))
+ROUNDS = int(os.environ.get("RUNS") or (1 if QUICK else 3))
 BUILD = Path(os.environ.get("BUILD") or "build").resolve()
 CHECKPOINT = BUILD / "hsm-checkpoint"
 SIZES = [1000, 10_000] if QUICK else [1000, 10_000, 100_000, 1_000_000]
@@ -132,13 +132,13 @@ def change(top, count, size):
 
 
 @contextlib.contextmanager
-def disk(base, name):
-    """A fresh ext4 with room for the largest tree twice."""
+def disk(base, name, files):
+    """A fresh ext4 with room for so many files."""
     image = base / f"{name}.img"
     with open(image, "wb") as file:
         file.truncate(24 << 30)
     try:
-        world.command("mkfs.ext4", "-q", "-F", "-N", str(2 * SIZES[-1] + 200_000),
+        world.command("mkfs.ext4", "-q", "-F", "-N", str(files * 21 // 20 + 50_000),
                       "-E", "lazy_itable_init=0,nodiscard", image)
         with world.mounted(base / name, "-o", "loop", image) as where:
             yield where
@@ -158,7 +158,7 @@ def by_size(base):
     rows = []
     for size in SIZES:
         say(f"tree of {size} files")
-        with disk(base, "sizes") as where:
+        with disk(base, "sizes", 2 * size) as where:
             top, copy = where / "tree", where / "copy"
             for tree in (top, copy):
                 tree.mkdir()
@@ -203,7 +203,7 @@ def by_changes(base):
     """The time of a list against the number of changes in it."""
     size = max(CHANGES)
     rows = []
-    with disk(base, "changes") as where:
+    with disk(base, "changes", size) as where:
         top = where / "tree"
         top.mkdir()
         make_tree(top, size)
@@ -294,7 +294,7 @@ def writers(base):
 
 
 def work_once(base, watch, work):
-    with disk(base, "writers") as where:
+    with disk(base, "writers", TAR_FILES) as where:
         top = where / "tree"
         top.mkdir()
         with watch(top):
@@ -310,7 +310,7 @@ def idle(base):
         if name == "untracked" or (name != "hsm" and not shutil.which(name.split()[0])):
             continue
         say(f"idle: {name}")
-        with disk(base, "idle") as where:
+        with disk(base, "idle", size) as where:
             top = where / "tree"
             top.mkdir()
             make_tree(top, size)

@@ -37,7 +37,8 @@ List k accounts for
         or the entry is absent at cuts k-1 and k (it came and went),
         or the entry is absent at cut k and the list has delete, or rename from, for a
         directory that it was in (which took it along),
-        or the directory that it was in is absent at cut k (which is accounted for by itself).
+        or the directory that it was in is absent at cut k (which is accounted for by itself),
+        or that moved on while list k was made, as above, and k+1 mentions the entry.
  hold   An object that is open or mapped for write during all of cut k, and has create,
         modify or attrib in list k, needs create or modify in list k+1, too (it is carried over).
         What was stored through a mapping is data of the moment in which it is unmapped.
@@ -64,6 +65,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 STEP_S = 0.05
+REST_S = 0.02  # at least: a change in it can be in one list only
 SHOWN = 20
 BUSY = 20  # changes that a list alone has to have
 UNLOGGED = ("w15/git/",)  # git's own files
@@ -88,7 +90,7 @@ def cut(out, command):
                 print(begin, time.monotonic_ns(), status, file=index)
             if last:
                 return 0
-            due = max(due + STEP_S, time.monotonic())
+            due = max(due + STEP_S, time.monotonic() + REST_S)
             last = bool(select.select([sys.stdin], [], [], max(0, due - time.monotonic()))[0])
 
 
@@ -394,12 +396,12 @@ class Judge:
             paths = change.thing.paths(min(change.begin, begin), end)
             return (self.lists.says(number, paths, WANTED[change.what]) or
                     self.absent(change.thing, number) or
-                    self.went(number, paths) and self.settled(number + 1, change.thing))
+                    self.went(number, paths) and self.settled(number + 1, change.thing, CREATE))
         paths = change.entry.paths(begin, end)
         if self.lists.says(number, paths, MENTION):
             return True
         if not self.absent(change.entry, number):
-            return False
+            return self.went(number, paths) and self.settled(number + 1, change.entry, MENTION)
         return (self.absent(change.entry, number - 1) or self.went(number, paths) or
                 self.absent(change.entry.parent, number))
 
@@ -408,12 +410,12 @@ class Judge:
         return self.lists.says(number, paths, DELETE | FROM) or self.lists.says(
             number, {above for path in paths for above in aboves(path)}, DELETE | FROM)
 
-    def settled(self, number, thing):
-        """Does a list make the thing anew, or is it no more, before a list does not know
-        that it moved on?"""
+    def settled(self, number, what, bits):
+        """Does a list tell of it at a path that it has by then, or is it no more, before a
+        list does not know that it moved on?"""
         for number in range(number, self.lists.count):
-            paths = thing.paths(*self.lists.window(number))
-            if self.absent(thing, number) or self.lists.says(number, paths, CREATE):
+            paths = what.paths(*self.lists.window(number))
+            if self.absent(what, number) or self.lists.says(number, paths, bits):
                 return True
             if not self.went(number, paths):
                 return False
