@@ -2,6 +2,7 @@
 #include "journal/group.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,14 +61,18 @@ int hsm_group_barrier(int dir_fd)
 
 void hsm_group_quiet(int group, int fd)
 {
-	/* Best effort: the next event is recorded again. */
+	char path[64];
+
+	/* The kernel takes no O_PATH descriptor alone.  Best effort: without it
+	 * the next event is recorded again. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_EVICTABLE |
-		      FAN_MARK_IGNORE_SURV, CONTENT, fd, NULL);
+		      FAN_MARK_IGNORE_SURV, CONTENT, AT_FDCWD, path);
 }
 
 /*
- * Not the renames whole: fanotify_group_event_mask() applies the ignore mask of
- * either directory to them.
+ * fanotify_group_event_mask() applies the ignore mask of either directory to a
+ * rename as a whole; the half on the side that is heard comes all the same.
  */
 #define OUTSIDE                                                              \
 	((HSM_CHANGE_EVENTS | HALVES) | FAN_ONDIR | FAN_EVENT_ON_CHILD)
@@ -75,13 +80,14 @@ void hsm_group_quiet(int group, int fd)
 void hsm_group_quiet_outside(int group, int fd)
 {
 	fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_EVICTABLE |
-		      FAN_MARK_IGNORE_SURV, OUTSIDE, fd, NULL);
+		      FAN_MARK_IGNORE_SURV, OUTSIDE, fd, ".");
 }
 
 void hsm_group_hear(int group, int fd)
 {
-	fanotify_mark(group, FAN_MARK_REMOVE | FAN_MARK_IGNORE_SURV, OUTSIDE, fd,
-		      NULL);
+	/* -ENOENT: it was heard all the time. */
+	fanotify_mark(group, FAN_MARK_REMOVE | FAN_MARK_IGNORE_SURV, OUTSIDE,
+		      fd, ".");
 }
 
 /* The handle in an info record of `len` bytes; `*rest` is what follows it. */
