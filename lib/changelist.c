@@ -165,6 +165,7 @@ static int look(struct hsm_changes *changes)
 		if (ret < 0)
 			return ret;
 		entry->exists = ret;
+		entry->directory = ret == 2;
 		/* Another directory where one was whose files nobody knows. */
 		if (ret == 2 && entry->what & HSM_RECORD_UNKNOWN)
 			changes->rescan = true;
@@ -172,7 +173,7 @@ static int look(struct hsm_changes *changes)
 	return 0;
 }
 
-/* Is a directory above it in the list as gone?  That says it all. */
+/* Is a directory above it in the list as gone, or a file?  That says it all. */
 static bool covered(const struct hsm_changes *changes,
 		    const struct hsm_change_entry *entry)
 {
@@ -184,7 +185,7 @@ static bool covered(const struct hsm_changes *changes,
 		if (entry->path[len] != '/')
 			continue;
 		above = find(changes, entry->path, len);
-		if (above && !above->exists)
+		if (above && !above->directory)
 			return true;
 	}
 	return false;

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "changelist.h"
 #include "engine/control.h"
 #include "hsm.h"
 #include "journal/home.h"
+#include "tree.h"
 
 enum { KEEP = 16 };
 
@@ -21,6 +23,7 @@ struct place {
 	struct hsm_journal journal;
 	int dir;                   /* the directory */
 	int control;               /* connection to its tracker, or -errno */
+	struct hsm_session *session; /* of a served tree */
 };
 
 static int fail(struct hsm_failure *failure, int ret, const char *format, ...)
@@ -44,34 +47,9 @@ static void leave(struct place *place)
 		close(place->dir);
 	if (place->control >= 0)
 		close(place->control);
+	hsm_session_free(place->session);
+	place->session = NULL;
 	place->dir = place->control = -1;
-}
-
-static int find(struct place *place, const char *dir,
-		struct hsm_failure *failure)
-{
-	HSM_CLOSE int store = -1;
-	int ret;
-
-	*place = (struct place){ .name = dir, .journal = { .fd = -1, .lock = -1 },
-				 .control = -1 };
-	failure->kind = HSM_FAILURE_NONE;
-	place->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (place->dir < 0)
-		return fail(failure, -errno, "%s: %s", dir, strerror(errno));
-	store = openat(place->dir, ".hsm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ret = store < 0 ? -errno : hsm_journal_open(&place->journal, store);
-	if (ret == -ENOENT)
-		ret = fail(failure, ret, "%s: is not tracked (hsm-checkpoint "
-			   "--watch begins that)", dir);
-	else if (ret < 0)
-		ret = fail(failure, ret, "%s: its journal cannot be read: %s",
-			   dir, strerror(-ret));
-	else
-		place->control = hsm_control_connect(place->journal.id);
-	if (ret < 0)
-		leave(place);
-	return ret;
 }
 
 static int call(struct place *place, enum hsm_control_op op, uint64_t off,
@@ -84,6 +62,76 @@ static int call(struct place *place, enum hsm_control_op op, uint64_t off,
 	if (place->control < 0)
 		return -ENOTCONN;
 	return hsm_control_call(place->control, &request, reply, fd, -1);
+}
+
+static bool is_root(const struct hsm_tree *tree, int fd)
+{
+	struct stat a, b;
+
+	return fstat(tree->root, &a) == 0 && fstat(fd, &b) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* The tree of a server: 0; -EXDEV: it is none. */
+static int find_served(struct place *place)
+{
+	struct hsm_control_reply reply;
+	struct hsm_tree *tree;
+	HSM_CLOSE int fd = -1;
+	int ret = hsm_session_new(&place->session, NULL), journal = -1;
+
+	if (!ret)
+		ret = hsm_tree_find(place->session, place->name, &tree, &fd);
+	if (!ret && tree->control < 0)
+		ret = -EXDEV; /* not served now: its journal lies in DIR/.hsm */
+	if (!ret && !is_root(tree, fd))
+		ret = -EINVAL;
+	if (ret < 0)
+		return ret;
+	place->control = dup(tree->control);
+	ret = call(place, HSM_CONTROL_JOURNAL, 0, &reply, &journal);
+	return ret < 0 ? ret : hsm_journal_open_at(&place->journal, journal);
+}
+
+static int find_tracked(struct place *place)
+{
+	HSM_CLOSE int store = openat(place->dir, ".hsm",
+				     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret = store < 0 ? -errno : hsm_journal_open(&place->journal, store);
+
+	if (!ret)
+		place->control = hsm_control_connect(place->journal.id);
+	return ret;
+}
+
+static int find(struct place *place, const char *dir,
+		struct hsm_failure *failure)
+{
+	int ret;
+
+	*place = (struct place){ .name = dir, .journal = { .fd = -1, .lock = -1 },
+				 .control = -1 };
+	failure->kind = HSM_FAILURE_NONE;
+	place->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (place->dir < 0)
+		return fail(failure, -errno, "%s: %s", dir, strerror(errno));
+	ret = find_served(place);
+	if (ret == -EXDEV)
+		ret = find_tracked(place);
+	if (ret == -ENOENT)
+		ret = fail(failure, ret, "%s: is not tracked (hsm-checkpoint "
+			   "--watch begins that)", dir);
+	else if (ret == -EINVAL)
+		ret = fail(failure, ret, "%s: is only a part of a served tree",
+			   dir);
+	else if (ret == -ENOTCONN)
+		ret = fail(failure, ret, "%s: its server was killed", dir);
+	else if (ret < 0)
+		ret = fail(failure, ret, "%s: its journal cannot be read: %s",
+			   dir, strerror(-ret));
+	if (ret < 0)
+		leave(place);
+	return ret;
 }
 
 /* `*from`: the checkpoint that the list begins after. */

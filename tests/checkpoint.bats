@@ -271,6 +271,15 @@ teardown() {
 	prints "$(printf '%s\n' left/sub left/x moved/sub moved/x removed/sub removed/x)" --deleted
 }
 
+@test "4 checkpoint: a directory that became a file is one line" {
+	mkdir "$dir/d"
+	touch "$dir/d/x"
+	track "$dir"
+	rm -r "$dir/d"
+	touch "$dir/d"
+	prints d --changed --deleted
+}
+
 @test "4 checkpoint: a directory that was moved out and removed there cannot be told: rescan" {
 	outside=$(new_dir outside)
 	mkdir "$dir/a"

@@ -16,6 +16,7 @@
 #include "local/handle.h"
 
 struct hsm_engine;
+struct hsm_engine_journal;
 
 enum hsm_control_op {
 	HSM_CONTROL_HELLO = 1, /* reply carries the private mount's root */
@@ -91,6 +92,7 @@ struct hsm_control_server {
 	struct hsm_engine *engine;
 	int listen_fd;
 	int store_fd;
+	struct hsm_engine_journal *journal;
 };
 void *hsm_control_serve(void *server);
 

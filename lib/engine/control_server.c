@@ -14,6 +14,7 @@
 #include "engine/deep.h"
 #include "local/beneath.h"
 #include "engine/engine.h"
+#include "engine/journal.h"
 #include "engine/request.h"
 
 struct client {
@@ -130,6 +131,12 @@ static void answer(const struct hsm_control_server *server,
 			 hsm_remote_url(engine->remote));
 		fill_status(engine->shared, &reply->status);
 		break;
+	case HSM_CONTROL_JOURNAL:
+	case HSM_CONTROL_CHECKPOINT:
+	case HSM_CONTROL_PEEK:
+		hsm_engine_journal_answer(server->journal, request, reply,
+					  fd_to_send);
+		break;
 	default:
 		reply->error = -EOPNOTSUPP;
 	}
@@ -138,10 +145,17 @@ static void answer(const struct hsm_control_server *server,
 static void *serve_client(void *arg)
 {
 	struct client client = *(struct client *)arg;
+	struct hsm_engine_journal *journal = client.server->journal;
 	struct hsm_control_request request;
+	pid_t pid = 0;
 	ssize_t len;
 
 	free(arg);
+	/* Whom we do not know we do not let do our work. */
+	if (hsm_engine_journal_join(journal, client.fd, &pid) < 0) {
+		close(client.fd);
+		return NULL;
+	}
 	while (hsm_control_allowed(client.fd) &&
 	       (len = recv(client.fd, &request, sizeof(request), 0)) > 0) {
 		struct hsm_control_reply reply = { 0 };
@@ -151,10 +165,14 @@ static void *serve_client(void *arg)
 			answer(client.server, &request, &reply, &fd_to_send);
 		else
 			reply.error = -EPROTO;
-		if (hsm_control_reply(client.fd, &reply, fd_to_send) < 0)
+		len = hsm_control_reply(client.fd, &reply, fd_to_send);
+		if (fd_to_send >= 0 && request.op != HSM_CONTROL_HELLO)
+			close(fd_to_send);
+		if (len < 0)
 			break;
 	}
 	close(client.fd);
+	hsm_engine_journal_leave(journal, pid);
 	return NULL;
 }
 

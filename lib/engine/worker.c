@@ -16,6 +16,7 @@
 #include "engine/blame.h"
 #include "engine/control.h"
 #include "engine/crawl.h"
+#include "engine/journal.h"
 #include "engine/lazy.h"
 #include "engine/loops.h"
 #include "engine/service.h"
@@ -34,6 +35,7 @@ struct worker {
 	struct hsm_service *service;
 	struct hsm_engine engine;
 	struct hsm_control_server control;
+	struct hsm_engine_journal journal;
 	unsigned long event_fds; /* so many events may wait at a time */
 	atomic_ulong reading;    /* that may come out of read() just now */
 };
@@ -384,7 +386,15 @@ static int start(struct worker *worker)
 	hsm_worker_restore_times(&worker->engine);
 	worker->control = (struct hsm_control_server){
 		&worker->engine, service->control, service->store.fd,
+		&worker->journal,
 	};
+	/* A tree that cannot be tracked is served all the same. */
+	ret = hsm_engine_journal_start(&worker->journal, worker->engine.log,
+				       service->store.fd,
+				       &worker->engine.watch);
+	if (ret < 0)
+		hsm_log(worker->engine.log, HSM_LOG_ERROR,
+			"changes are not tracked: %s", strerror(-ret));
 	return start_threads(worker);
 }
 
@@ -411,6 +421,7 @@ static void *work(void *arg)
 	atomic_store(&shared->up, true);
 	serve(worker);
 	hsm_settle_stop(&worker->engine);
+	hsm_engine_journal_stop(&worker->journal);
 	hsm_ahead_stop(&worker->engine);
 	hsm_engine_stop(&worker->engine);
 	_exit(0);

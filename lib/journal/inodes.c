@@ -85,7 +85,9 @@ int hsm_inodes_look(struct hsm_inodes *inodes,
 	if (has_more_names(inodes, subject, &st) &&
 	    remember(inodes, (ino_t)st.stx_ino) < 0)
 		return -ENOMEM;
+	/* A lease may stand in the way of a fill: not where nothing was written. */
 	return writers && S_ISREG(st.stx_mode) && subject->last_len &&
+	       subject->all & (HSM_RECORD_MODIFY | HSM_RECORD_CREATE) &&
 	       has_writer(inodes->root, &subject->handle);
 }
 

@@ -78,6 +78,14 @@ int hsm_watch_open(struct hsm_watch *watch, int tree_fd)
 	return ret < 0 ? ret : 0;
 }
 
+int hsm_watch_exempt(const struct hsm_watch *watch, int mount_fd)
+{
+	const unsigned int how = FAN_MARK_MOUNT | FAN_MARK_IGNORE_SURV;
+	int ret = mark(watch->content, how, HSM_CONTENT_EVENTS, mount_fd);
+
+	return ret ? ret : mark(watch->changes, how, FAN_MODIFY, mount_fd);
+}
+
 static void close_one(int *fd)
 {
 	if (*fd >= 0)

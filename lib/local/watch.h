@@ -32,6 +32,9 @@ struct hsm_watch {
  */
 int hsm_watch_open(struct hsm_watch *watch, int tree_fd);
 
+/* What is done through the mount of `mount_fd` raises no event, either. */
+int hsm_watch_exempt(const struct hsm_watch *watch, int mount_fd);
+
 /* Close all.  Readers that wait are let through by the kernel: the tree must
  * not be reachable any more. */
 void hsm_watch_close(struct hsm_watch *watch);
