@@ -323,11 +323,12 @@ teardown() {
 		open(sys.argv[2], "w").close()
 		while os.path.exists(sys.argv[2]): m[0:1] = b"b"; time.sleep(0.01)
 	EOT
+	local writer=$! # a process substitution sets it, too
 	wait_for "the mapping" test -e "$SCRATCH/go"
 	prints $'mapped\nopen'
 	prints $'mapped\nopen'
 	rm "$SCRATCH/go"
-	wait $!
+	wait "$writer"
 	prints $'mapped\nopen'
 	prints ""
 }
