@@ -7,6 +7,7 @@
 
 BATS_TEST_TIMEOUT=240
 load lib/helpers
+load lib/faults
 
 teardown() {
 	local pid
@@ -86,32 +87,6 @@ read_while_killing() { # KEY...
 
 # ------------------------------------------------------------- kill points --
 
-# A server whose messages go to $log.
-serve_logged() { # TREE [OPTION...]
-	log=$BATS_TEST_TMPDIR/log
-	serve_tree "$@" --log-file "$log"
-}
-
-standby_pid() {
-	local pid
-	for pid in $(hsm_pids "$dir"); do
-		[[ $(cat "/proc/$pid/comm") != hsm-standby ]] || echo "$pid"
-	done
-}
-
-# Attach strace with OPTIONS to PID; sets $tracer.  It ends with what it traces.
-trace() { # PID OPTION...
-	local pid=$1
-	shift
-	strace -qq -o /dev/null -p "$pid" "$@" 3>&- &
-	tracer=$!
-	attached() {
-		! grep -L "^TracerPid:.$tracer\$" "/proc/$pid/status" | grep -q . || return
-		[[ " $* " != *" -f "* ]] || ! grep -L "^TracerPid:.$tracer\$" "/proc/$pid/task"/*/status | grep -q .
-	}
-	wait_for "strace" attached "$@"
-}
-
 # Readers of a small file, one that is fetched whole and one that streams.
 start_readers() {
 	local file
@@ -127,12 +102,6 @@ readers_succeed() {
 	for pid in "${readers[@]}"; do
 		wait "$pid" || fail "$1: a reader failed: $(tail -n 20 "$log")"
 	done
-}
-
-was_killed() { # KEY PID WHERE
-	[ "$(status "$dir" "$1")" != "$2" ] && return
-	kill "$tracer" || true
-	fail "$3: not reached"
 }
 
 nothing_is_left() {

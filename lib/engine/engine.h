@@ -45,6 +45,7 @@ struct hsm_waiter {
 	bool seal;           /* and then holes are content */
 	bool reserve;        /* no content, only its space */
 	bool ahead;          /* nobody waits yet: after those who do */
+	bool gone;           /* its reader was killed */
 	bool undecided;      /* decide about its event once our write is over */
 	struct hsm_slot *slot; /* the event to answer, or NULL */
 	int64_t user;        /* whose turn this takes: see queue.h */
@@ -290,6 +291,12 @@ bool hsm_waiter_satisfied(const struct hsm_object *object,
 /* Take those from `object` who have all they want.  With the lock held. */
 struct hsm_waiter *hsm_waiters_satisfied(struct hsm_object *object);
 
+/*
+ * Take those whose reader was killed meanwhile: nobody waits for them any more.
+ * With the lock held.
+ */
+struct hsm_waiter *hsm_waiters_gone(struct hsm_object *object);
+
 /* Finish all on `list`; without the lock.  Gives their references back. */
 void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
 			struct hsm_waiter *list);
@@ -303,6 +310,9 @@ struct hsm_slot *hsm_slot_take(struct hsm_shared *shared,
 /* Answer, close the event's fd, free the slot. */
 void hsm_slot_answer(struct hsm_engine *engine, struct hsm_slot *slot,
 		     int error);
+
+/* The same for an event that nobody waits for: no error. */
+void hsm_slot_drop(struct hsm_engine *engine, struct hsm_slot *slot);
 
 /* ---- dispatch.c ---- */
 

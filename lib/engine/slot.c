@@ -28,13 +28,11 @@ struct hsm_slot *hsm_slot_take(struct hsm_shared *shared,
 	return NULL;
 }
 
-void hsm_slot_answer(struct hsm_engine *engine, struct hsm_slot *slot, int error)
+static void answer(struct hsm_engine *engine, struct hsm_slot *slot, int error)
 {
 	int fd = slot->event.fd;
 	int ret;
 
-	if (error)
-		atomic_fetch_add(&engine->shared->count.errors, 1);
 	ret = hsm_respond(engine->watch.content, fd, error);
 	if (ret < 0 && ret != -ENOENT)
 		hsm_log(engine->log, HSM_LOG_ERROR,
@@ -47,4 +45,17 @@ void hsm_slot_answer(struct hsm_engine *engine, struct hsm_slot *slot, int error
 	 */
 	close(fd);
 	atomic_fetch_sub(&engine->shared->count.waiting, 1);
+}
+
+void hsm_slot_answer(struct hsm_engine *engine, struct hsm_slot *slot, int error)
+{
+	if (error)
+		atomic_fetch_add(&engine->shared->count.errors, 1);
+	answer(engine, slot, error);
+}
+
+void hsm_slot_drop(struct hsm_engine *engine, struct hsm_slot *slot)
+{
+	/* If somebody is there after all: never zeros. */
+	answer(engine, slot, -EIO);
 }

@@ -656,6 +656,14 @@ void hsm_transfer_service(struct hsm_engine *engine, struct hsm_object *object,
 		}
 		if (!next_transfer(engine, object, &t))
 			return;
+		/* Not for nobody: what has begun is finished, no more. */
+		list = hsm_waiters_gone(object);
+		if (list) {
+			pthread_mutex_unlock(&engine->lock);
+			hsm_waiters_finish(engine, object, list);
+			pthread_mutex_lock(&engine->lock);
+			continue;
+		}
 		run(engine, object, &t, conn, buffer);
 	}
 }

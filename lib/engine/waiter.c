@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -43,6 +44,27 @@ struct hsm_waiter *hsm_waiters_satisfied(struct hsm_object *object)
 	return done;
 }
 
+struct hsm_waiter *hsm_waiters_gone(struct hsm_object *object)
+{
+	struct hsm_waiter **p = &object->waiters, *gone = NULL;
+
+	while (*p) {
+		struct hsm_waiter *w = *p;
+
+		/* A thread is found by its own number, too. */
+		if (!w->slot || w->slot->event.tid <= 0 ||
+		    kill(w->slot->event.tid, 0) == 0 || errno != ESRCH) {
+			p = &w->next;
+			continue;
+		}
+		*p = w->next;
+		w->next = gone;
+		w->gone = true;
+		gone = w;
+	}
+	return gone;
+}
+
 /* Write down that holes are content, after the content itself is durable. */
 static int seal(struct hsm_engine *engine, const struct hsm_object *object)
 {
@@ -83,9 +105,11 @@ void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
 		struct hsm_waiter *w = list;
 
 		list = w->next;
-		if (!w->error && w->seal)
+		if (!w->error && w->seal && !w->gone)
 			w->error = seal(engine, object);
-		if (w->slot) {
+		if (w->gone) {
+			hsm_slot_drop(engine, w->slot);
+		} else if (w->slot) {
 			if (!w->error && !w->reserve)
 				quiet_if_complete(engine, object,
 						  w->slot->event.fd);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -71,24 +72,27 @@ static const char *describe_cause(int cause)
 	return text ? text : "it was killed";
 }
 
-/* A file on which workers die one after the other.  True: answered. */
+/*
+ * A file on which workers die one after the other: it is not even looked at, but
+ * for its name.  True: answered.
+ */
 static bool give_up(struct worker *worker, struct hsm_slot *slot)
 {
 	struct hsm_engine *engine = &worker->engine;
 	struct hsm_handle handle;
-	struct hsm_facts facts;
+	char link[64], path[PATH_MAX];
+	ssize_t len;
 	int cause;
 
 	if (hsm_handle_get(slot->event.fd, &handle) < 0 ||
 	    !hsm_blame_condemned(engine->shared, &handle, &cause))
 		return false;
-	if (hsm_inspect(slot->event.fd, engine->store_id, &facts) == 0 &&
-	    facts.ours)
-		hsm_log(engine->log, HSM_LOG_ERROR,
-			"%s: the worker died %u times on it, last: %s; "
-			"the read fails with EIO", facts.mark.origin,
-			HSM_BLAME_TRIES, describe_cause(cause));
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", slot->event.fd);
+	len = readlink(link, path, sizeof(path));
 	hsm_slot_answer(engine, slot, -EIO);
+	hsm_log(engine->log, HSM_LOG_ERROR, "%.*s: the worker died %u times on "
+		"it, last: %s; the read fails with EIO", len > 0 ? (int)len : 0,
+		path, HSM_BLAME_TRIES, describe_cause(cause));
 	return true;
 }
 
@@ -415,10 +419,10 @@ static void *work(void *arg)
 			"worker cannot start: %s", strerror(-ret));
 		_exit(1);
 	}
+	atomic_store(&shared->up, true);
 	take_over(worker);
 	if (start_readers(worker) < 0)
 		_exit(1);
-	atomic_store(&shared->up, true);
 	serve(worker);
 	hsm_settle_stop(&worker->engine);
 	hsm_engine_journal_stop(&worker->journal);
