@@ -282,7 +282,7 @@ void hsm_store_close(struct hsm_store *store)
 int hsm_store_lock(struct hsm_store *store)
 {
 	HSM_CLOSE int fd = openat(store->fd, "lock",
-				  O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+				  O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return -errno;

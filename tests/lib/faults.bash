@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # dir is set by who loads this
 #
 # For the bats files that break a server: words on top of helpers.bash.
 
