@@ -11,14 +11,19 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "engine/agenda.h"
 #include "engine/engine.h"
 #include "engine/snapshot.h"
 #include "local/beneath.h"
 #include "local/extent.h"
 #include "local/placeholder.h"
 
-/* A remote directory that contains itself must end somewhere. */
-enum { DEPTH_MAX = 128, JOBS_MAX = 256 };
+/*
+ * A remote directory that contains itself must end somewhere: at this depth, or
+ * where one listing has come so often on the way to it.  LOUD: so many names
+ * that are left out are told, the others are only counted.
+ */
+enum { DEPTH_MAX = 128, ITSELF_MAX = 3, LOUD = 100, JOBS_MAX = 256 };
 
 enum { IDLE_MAX = 64, CLAIMS_MAX = 512 };
 
@@ -104,24 +109,11 @@ static void give_conn(struct hsm_crawl *crawl, struct hsm_conn *conn)
 	hsm_conn_close(conn);
 }
 
-/* A directory that is to be listed. */
-struct pending {
-	struct pending *next;
-	char path[];
-};
-
-/* Files whose size the listing does not tell: paths, each with its NUL. */
-struct spool {
-	int fd;
-	uint64_t read, written;
-};
-
 struct run {
 	struct hsm_crawl *crawl;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	struct pending *pending;
-	struct spool spool;
+	struct hsm_agenda agenda;
 	bool first;   /* a shallow crawl of a directory that was never listed */
 	bool trusted; /* the snapshots are of a crawl that came to its end */
 	unsigned int active; /* threads that may still add something */
@@ -135,6 +127,10 @@ struct listing {
 	int dir_fd;
 	struct hsm_snapshot snapshot;
 	time_t now;
+	uint64_t hash;  /* of all entries, in whatever order */
+	unsigned long files;
+	struct hsm_agenda_dir *dirs; /* found, and kept until the hash is known */
+	size_t dir_count;
 };
 
 static int join(char *out, size_t size, const char *dir, const char *name)
@@ -153,53 +149,27 @@ static unsigned int depth(const char *path)
 	return n;
 }
 
-static int push(struct run *run, const char *path)
+static int add_dir(struct run *run, struct hsm_agenda_dir *dir)
 {
-	struct pending *pending = malloc(sizeof(*pending) + strlen(path) + 1);
-
-	if (!pending)
-		return -ENOMEM;
-	strcpy(pending->path, path);
-	pthread_mutex_lock(&run->lock);
-	pending->next = run->pending;
-	run->pending = pending;
-	pthread_cond_signal(&run->more);
-	pthread_mutex_unlock(&run->lock);
-	return 0;
-}
-
-/* Leave the file `path` to be asked for by itself. */
-static int spool(struct run *run, const char *path)
-{
-	size_t len = strlen(path) + 1;
-	int ret = 0;
+	int ret;
 
 	pthread_mutex_lock(&run->lock);
-	if (pwrite(run->spool.fd, path, len, (off_t)run->spool.written) !=
-	    (ssize_t)len)
-		ret = errno ? -errno : -ENOSPC;
-	else
-		run->spool.written += len;
+	ret = hsm_agenda_add_dir(&run->agenda, dir);
 	pthread_cond_signal(&run->more);
 	pthread_mutex_unlock(&run->lock);
 	return ret;
 }
 
-/* With the lock held: the next path of the spool, if there is one. */
-static bool unspool(struct run *run, char *path)
+/* Leave the file `path` to be asked for by itself. */
+static int add_file(struct run *run, const char *path)
 {
-	ssize_t len;
+	int ret;
 
-	if (run->spool.read == run->spool.written)
-		return false;
-	len = pread(run->spool.fd, path, PATH_MAX, (off_t)run->spool.read);
-	if (len <= 0 || !memchr(path, '\0', (size_t)len))
-		return false;
-	run->spool.read += strlen(path) + 1;
-	if (run->spool.read == run->spool.written &&
-	    ftruncate(run->spool.fd, 0) == 0)
-		run->spool.read = run->spool.written = 0;
-	return true;
+	pthread_mutex_lock(&run->lock);
+	ret = hsm_agenda_add_file(&run->agenda, path);
+	pthread_cond_signal(&run->more);
+	pthread_mutex_unlock(&run->lock);
+	return ret;
 }
 
 /*
@@ -270,10 +240,97 @@ static int make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
 static int skip(struct hsm_crawl *crawl, const char *dir, const char *name,
 		const char *why)
 {
-	atomic_fetch_add(&crawl->skipped, 1);
-	hsm_log(crawl->log, HSM_LOG_WARNING, "%s%s%s: left out: %s", dir,
-		*dir ? "/" : "", name, why);
+	unsigned long count = atomic_fetch_add(&crawl->skipped, 1);
+
+	if (count < LOUD)
+		hsm_log(crawl->log, HSM_LOG_WARNING, "%s%s%s: left out: %s", dir,
+			*dir ? "/" : "", name, why);
+	else if (count == LOUD)
+		hsm_log(crawl->log, HSM_LOG_WARNING,
+			"more names are left out: only counted from here on");
 	return 0;
+}
+
+/* FNV-1a. */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
+{
+	const unsigned char *at = bytes;
+
+	while (len--)
+		hash = (hash ^ *at++) * UINT64_C(1099511628211);
+	return hash;
+}
+
+static void note_entry(struct listing *listing, const struct hsm_entry *entry)
+{
+	uint64_t hash = mix(UINT64_C(14695981039346656037), entry->name,
+			    strlen(entry->name) + 1);
+
+	hash = mix(hash, &entry->type, sizeof(entry->type));
+	hash = mix(hash, &entry->version.size, sizeof(entry->version.size));
+	if (entry->type == HSM_ENTRY_FILE) {
+		hash = mix(hash, &entry->version.mtime.tv_sec,
+			   sizeof(entry->version.mtime.tv_sec));
+		listing->files++;
+	}
+	listing->hash += hash;
+}
+
+/*
+ * Whether the directory lists what directories above it did, several times, and
+ * that has files: a link to itself at the server, which has no end.
+ */
+static bool is_in_itself(const struct listing *listing,
+			 const struct hsm_agenda_dir *dir)
+{
+	unsigned int i, same = 0;
+
+	for (i = 0; i < HSM_AGENDA_ABOVE; i++)
+		same += dir->above[i] == listing->hash;
+	return listing->files && same >= ITSELF_MAX;
+}
+
+static void free_dirs(struct listing *listing)
+{
+	while (listing->dirs) {
+		struct hsm_agenda_dir *dir = listing->dirs;
+
+		listing->dirs = dir->next;
+		free(dir);
+	}
+}
+
+/* Now or, with too many, before the listing has come to its end. */
+static int release_dirs(struct listing *listing, const uint64_t *above)
+{
+	int ret = 0;
+
+	while (listing->dirs && !ret) {
+		struct hsm_agenda_dir *dir = listing->dirs;
+
+		listing->dirs = dir->next;
+		if (above) {
+			dir->above[0] = listing->hash;
+			memcpy(dir->above + 1, above,
+			       sizeof(dir->above) - sizeof(dir->above[0]));
+		}
+		ret = add_dir(listing->run, dir);
+	}
+	listing->dir_count = 0;
+	return ret;
+}
+
+static int keep_dir(struct listing *listing, const char *path)
+{
+	struct hsm_agenda_dir *dir = hsm_agenda_dir_new(path);
+
+	if (!dir)
+		return -ENOMEM;
+	dir->next = listing->dirs;
+	listing->dirs = dir;
+	if (++listing->dir_count < HSM_AGENDA_DIRS)
+		return 0;
+	return release_dirs(listing, NULL);
 }
 
 static int take_directory(struct listing *listing, const char *name,
@@ -296,7 +353,7 @@ static int take_directory(struct listing *listing, const char *name,
 	if (fd < 0)
 		return fd;
 	atomic_fetch_add(&crawl->directories, 1);
-	return crawl->shallow ? 0 : push(listing->run, path);
+	return crawl->shallow ? 0 : keep_dir(listing, path);
 }
 
 static bool bad_name(const char *name)
@@ -323,6 +380,7 @@ static int take_entry(void *arg, const struct hsm_entry *entry)
 	if (join(path, sizeof(path), listing->path, entry->name) < 0)
 		return skip(crawl, listing->path, entry->name,
 			    "its path is too long");
+	note_entry(listing, entry);
 	ret = hsm_snapshot_add(&listing->snapshot, entry->name);
 	if (ret < 0)
 		return ret;
@@ -344,7 +402,7 @@ static int take_entry(void *arg, const struct hsm_entry *entry)
 		break;
 	}
 	if (entry->version.size == HSM_SIZE_UNKNOWN)
-		return spool(listing->run, path);
+		return add_file(listing->run, path);
 	ret = make_file(crawl, listing->dir_fd, path, entry->name,
 			&entry->version, entry->mode, listing->now);
 	if (ret == -EFBIG || ret == -EINVAL || ret == -E2BIG ||
@@ -383,10 +441,24 @@ static int open_directory(const struct hsm_crawl *crawl, const char *path)
 	return hsm_beneath_open(crawl->tree, path, O_RDONLY | O_DIRECTORY);
 }
 
+/* The listing is complete. */
+static int end_listing(struct listing *listing, const struct hsm_agenda_dir *dir)
+{
+	int ret = hsm_snapshot_commit(&listing->snapshot);
+
+	if (!ret && listing->dirs && is_in_itself(listing, dir)) {
+		skip(listing->run->crawl, "", dir->path,
+		     "its directories, for it contains itself");
+		return 0;
+	}
+	return ret ? ret : release_dirs(listing, dir->above);
+}
+
 static void list_directory(struct run *run, struct hsm_conn *conn,
-			   const char *path)
+			   const struct hsm_agenda_dir *dir)
 {
 	struct hsm_crawl *crawl = run->crawl;
+	const char *path = dir->path;
 	struct listing listing = {
 		.run = run, .path = path, .now = time(NULL),
 	};
@@ -403,9 +475,13 @@ static void list_directory(struct run *run, struct hsm_conn *conn,
 		ret = hsm_conn_list(conn, path, take_entry, &listing);
 		why = hsm_conn_error(conn);
 		if (!ret)
-			ret = hsm_snapshot_commit(&listing.snapshot);
+			ret = end_listing(&listing, dir);
 		hsm_snapshot_close(&listing.snapshot);
 	}
+	/* What came before a listing broke off is listed all the same. */
+	if (ret && ret != -ECANCELED && local_failure(path, ret))
+		release_dirs(&listing, NULL);
+	free_dirs(&listing);
 	if (!ret || ret == -ECANCELED)
 		return;
 	if (!crawl->shallow && local_failure(path, ret)) {
@@ -452,32 +528,31 @@ static void *thread(void *arg)
 {
 	struct run *run = arg;
 	struct hsm_conn *conn = NULL;
-	char path[PATH_MAX];
+	char path[PATH_MAX + 1];
 	int ret = take_conn(run->crawl, &conn);
 
 	if (ret < 0)
 		set_error(run, "", NULL, ret);
 	pthread_mutex_lock(&run->lock);
 	while (!run->error) {
-		/* Files first: they leave the spool, directories fill it. */
-		bool file = unspool(run, path);
-		struct pending *pending = file ? NULL : run->pending;
+		struct hsm_agenda_dir *dir = NULL;
 
-		if (!file && !pending && !run->active)
+		ret = hsm_agenda_next(&run->agenda, path, &dir);
+		if (!ret && !run->active)
 			break;
-		if (!file && !pending) {
+		if (!ret) {
 			pthread_cond_wait(&run->more, &run->lock);
 			continue;
 		}
-		if (pending)
-			run->pending = pending->next;
 		run->active++;
 		pthread_mutex_unlock(&run->lock);
-		if (pending)
-			list_directory(run, conn, pending->path);
+		if (ret < 0)
+			set_error(run, "", NULL, ret);
+		else if (dir)
+			list_directory(run, conn, dir);
 		else
 			ask_for_file(run, conn, path);
-		free(pending);
+		free(dir);
 		pthread_mutex_lock(&run->lock);
 		run->active--;
 		pthread_cond_broadcast(&run->more);
@@ -494,8 +569,8 @@ static void show_progress(struct run *run)
 	struct timespec until;
 
 	pthread_mutex_lock(&run->lock);
-	while (!run->error && (run->active || run->pending ||
-			       run->spool.read != run->spool.written)) {
+	while (!run->error &&
+	       (run->active || !hsm_agenda_empty(&run->agenda))) {
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec++;
 		while (!run->error && run->active &&
@@ -516,12 +591,17 @@ static const char complete[] = "listed/complete";
 
 static int begin(struct run *run, struct hsm_crawl *crawl)
 {
+	struct hsm_agenda_dir *from;
+	int ret;
+
 	run->crawl = crawl;
 	pthread_mutex_init(&run->lock, NULL);
 	pthread_cond_init(&run->more, NULL);
-	run->spool.fd = openat(crawl->store_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
-			       0600);
-	return run->spool.fd < 0 ? -errno : push(run, crawl->from);
+	ret = hsm_agenda_open(&run->agenda, crawl->store_fd);
+	if (ret)
+		return ret;
+	from = hsm_agenda_dir_new(crawl->from);
+	return from ? add_dir(run, from) : -ENOMEM;
 }
 
 static int start_threads(struct run *run, pthread_t *threads,
@@ -538,14 +618,7 @@ static int start_threads(struct run *run, pthread_t *threads,
 
 static int end(struct run *run, int ret)
 {
-	while (run->pending) {
-		struct pending *pending = run->pending;
-
-		run->pending = pending->next;
-		free(pending);
-	}
-	if (run->spool.fd >= 0)
-		close(run->spool.fd);
+	hsm_agenda_close(&run->agenda);
 	return ret ? ret : run->error;
 }
 
@@ -560,17 +633,19 @@ static int list_one(struct run *run)
 {
 	struct hsm_crawl *crawl = run->crawl;
 	pthread_t threads[JOBS_MAX];
+	struct hsm_agenda_dir *dir;
 	struct hsm_conn *conn;
 	unsigned int count = 0;
 	int ret = take_conn(crawl, &conn);
 
 	if (ret < 0)
 		return ret;
-	list_directory(run, conn, crawl->from);
+	/* begin() has put it there. */
+	hsm_agenda_next(&run->agenda, NULL, &dir);
+	list_directory(run, conn, dir);
+	free(dir);
 	give_conn(crawl, conn);
-	free(run->pending);
-	run->pending = NULL;
-	if (!run->error && run->spool.read != run->spool.written)
+	if (!run->error && !hsm_agenda_empty(&run->agenda))
 		ret = start_threads(run, threads, wanted_threads(crawl), &count);
 	while (count)
 		pthread_join(threads[--count], NULL);

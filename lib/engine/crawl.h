@@ -3,9 +3,7 @@
  * Listing the remote into the tree: many directories at a time, placeholders
  * as the entries arrive.
  *
- * Memory: what grows is the list of directories that are still to be listed,
- * about 64 bytes and the path for each.  Files are not kept; those that need a
- * HEAD lie in an unlinked file of the store meanwhile.
+ * Memory: bounded, whatever the remote has; see agenda.h.
  */
 #ifndef HSM_ENGINE_CRAWL_H
 #define HSM_ENGINE_CRAWL_H

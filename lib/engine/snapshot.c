@@ -56,8 +56,8 @@ int hsm_snapshot_open(struct hsm_snapshot *snapshot, int store_fd,
 	*snapshot = (struct hsm_snapshot){ .dir_fd = -1, .new_fd = -1 };
 	snprintf(snapshot->name, sizeof(snapshot->name), "%016" PRIx64,
 		 hash(path));
-	snapshot->dir_fd = openat(store_fd, folder,
-				  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snapshot->dir_fd = openat(store_fd, folder, O_RDONLY | O_DIRECTORY |
+				  O_NOFOLLOW | O_CLOEXEC);
 	if (snapshot->dir_fd < 0)
 		return -errno;
 	snapshot->new_fd = openat(snapshot->dir_fd, ".",
@@ -96,6 +96,35 @@ int hsm_snapshot_add(struct hsm_snapshot *snapshot, const char *name)
 	return snapshot->buffered == HSM_SNAPSHOT_BUFFER ? flush(snapshot) : 0;
 }
 
+/* By the byte at `shift`, in place: qsort() takes as much memory once more. */
+static void sort_bytes(uint64_t *keys, size_t count, int shift)
+{
+	size_t start[257] = { 0 }, next[256], i;
+	unsigned int b;
+
+	if (count < 64) {
+		qsort(keys, count, sizeof(*keys), compare);
+		return;
+	}
+	for (i = 0; i < count; i++)
+		start[(keys[i] >> shift & 0xff) + 1]++;
+	for (b = 0; b < 256; b++) {
+		start[b + 1] += start[b];
+		next[b] = start[b];
+	}
+	for (b = 0; b < 256; b++) {
+		while (next[b] < start[b + 1]) {
+			uint64_t key = keys[next[b]];
+			unsigned int to = key >> shift & 0xff;
+
+			keys[next[b]] = keys[next[to]];
+			keys[next[to]++] = key;
+		}
+	}
+	for (b = 0; shift && b < 256; b++)
+		sort_bytes(keys + start[b], start[b + 1] - start[b], shift - 8);
+}
+
 static int sort(struct hsm_snapshot *snapshot)
 {
 	struct stat st;
@@ -110,8 +139,7 @@ static int sort(struct hsm_snapshot *snapshot)
 		   snapshot->new_fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
-	qsort(map, (size_t)st.st_size / sizeof(uint64_t), sizeof(uint64_t),
-	      compare);
+	sort_bytes(map, (size_t)st.st_size / sizeof(uint64_t), 56);
 	munmap(map, (size_t)st.st_size);
 	return 0;
 }
