@@ -3,6 +3,7 @@
 #
 #   make deps            install what building and testing need
 #   make install         DESTDIR=, PREFIX=/usr/local; and `make uninstall`
+#   make fuzz            feed the parsers; FUZZ_SECONDS=30 for each
 #   make bench           measure against other ways to read the same files
 #   SANITIZE=address,undefined   with these; in a build directory of its own
 #   WERROR=1             warnings are errors
@@ -28,6 +29,7 @@ LIB_OBJS = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c lib/*/*.c))
 CMD_OBJS = $(patsubst %.c,$(BUILD)/%.o,$(filter-out cmd/hsm-%,$(wildcard cmd/*.c)))
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 TOOLS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
 all: $(PROGRAMS)
 
@@ -49,9 +51,14 @@ $(TOOLS): $(BUILD)/%: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $<
 
+$(FUZZERS): $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libhsm.a Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/libhsm.a $(LIBS)
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 tests: $(UNIT) $(TOOLS)
+fuzzers: $(FUZZERS)
 
 # What goes where below PREFIX; install and uninstall read the same lines.
 PLACES = bin share/man/man7 share/man/man8 share/bash-completion/completions \
@@ -93,6 +100,14 @@ check: deps
 	$(give_back)
 	@env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) tests/run
 
+# Both of clang: what it takes to know which way an input went, and the fuzzers.
+fuzz: BUILD = build-fuzz
+fuzz:
+	@tests/deps fuzz
+	$(build) -s BUILD=$(BUILD) CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzzers
+	$(give_back)
+	@BUILD=$(BUILD) tests/fuzz/run
+
 bench: deps
 	$(build) all
 	$(give_back)
@@ -107,4 +122,4 @@ demo:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tests install uninstall deps check bench demo clean
+.PHONY: all tests fuzzers fuzz install uninstall deps check bench demo clean

@@ -76,14 +76,32 @@ int hsm_control_peer(int fd, pid_t *pid)
 	return 0;
 }
 
-static void take_fd(struct msghdr *message, int *fd)
+/* The descriptor that came with `message`, or -1; more than one: none is kept. */
+static int take_fd(struct msghdr *message)
 {
 	struct cmsghdr *head = CMSG_FIRSTHDR(message);
+	size_t count, i;
+	int fds[2];
 
-	if (head && head->cmsg_level == SOL_SOCKET &&
-	    head->cmsg_type == SCM_RIGHTS &&
-	    head->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(head), sizeof(*fd));
+	if (!head || head->cmsg_level != SOL_SOCKET ||
+	    head->cmsg_type != SCM_RIGHTS || head->cmsg_len < CMSG_LEN(0))
+		return -1;
+	count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	if (count > sizeof(fds) / sizeof(fds[0]))
+		count = sizeof(fds) / sizeof(fds[0]);
+	memcpy(fds, CMSG_DATA(head), count * sizeof(int));
+	if (count == 1)
+		return fds[0];
+	/* The space for one has room for two. */
+	for (i = 0; i < count; i++)
+		close(fds[i]);
+	return -1;
+}
+
+static bool reply_valid(const struct hsm_control_reply *reply, ssize_t len)
+{
+	return len == sizeof(*reply) && reply->error <= 0 &&
+	       memchr(reply->url, '\0', sizeof(reply->url));
 }
 
 int hsm_control_call(int fd, const struct hsm_control_request *request,
@@ -100,7 +118,7 @@ int hsm_control_call(int fd, const struct hsm_control_request *request,
 		.msg_iov = &part, .msg_iovlen = 1,
 		.msg_control = &control, .msg_controllen = sizeof(control),
 	};
-	int received = -1;
+	int received;
 	ssize_t len;
 
 	if (root_fd)
@@ -115,12 +133,12 @@ int hsm_control_call(int fd, const struct hsm_control_request *request,
 	len = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
 	if (len < 0)
 		return -errno;
-	take_fd(&message, &received);
-	if (root_fd && len == sizeof(*reply))
+	received = take_fd(&message);
+	if (root_fd && reply_valid(reply, len))
 		*root_fd = hsm_steal_fd(&received);
 	if (received >= 0)
 		close(received);
-	return len == sizeof(*reply) ? reply->error : -ECONNRESET;
+	return reply_valid(reply, len) ? reply->error : -ECONNRESET;
 }
 
 bool hsm_control_allowed(int fd)

@@ -90,6 +90,9 @@ void hsm_group_hear(int group, int fd)
 		      fd, ".");
 }
 
+/* FANOTIFY_EVENT_ALIGN of fanotify_user.c. */
+enum { INFO_ALIGN = 4 };
+
 /* The handle in an info record of `len` bytes; `*rest` is what follows it. */
 static bool read_handle(const struct fanotify_event_info_fid *info, size_t len,
 			struct hsm_handle *out, const char **rest)
@@ -142,29 +145,34 @@ int hsm_change_event_next(const void *buf, size_t len, size_t *pos,
 			  struct hsm_change_event *out)
 {
 	const char *start = (const char *)buf + *pos;
-	const struct fanotify_event_metadata *event = (const void *)start;
+	struct fanotify_event_metadata event;
 	size_t left = len - *pos, at;
 
 	memset(out, 0, sizeof(*out));
 	if (!left)
 		return 0;
-	if (left < sizeof(*event) || event->event_len < event->metadata_len ||
-	    event->event_len > left || event->metadata_len < sizeof(*event) ||
-	    event->vers != FANOTIFY_METADATA_VERSION)
+	if (left < sizeof(event))
 		return -EBADMSG;
-	out->mask = event->mask;
-	out->pid = event->pid;
-	for (at = event->metadata_len; at < event->event_len;) {
+	/* Events end where 4 bytes do, and this has members of 8. */
+	memcpy(&event, start, sizeof(event));
+	if (event.event_len < event.metadata_len || event.event_len > left ||
+	    event.metadata_len < sizeof(event) ||
+	    event.vers != FANOTIFY_METADATA_VERSION ||
+	    (event.metadata_len | event.event_len) % INFO_ALIGN)
+		return -EBADMSG;
+	out->mask = event.mask;
+	out->pid = event.pid;
+	for (at = event.metadata_len; at < event.event_len;) {
 		const struct fanotify_event_info_header *head =
 			(const void *)(start + at);
 
-		if (event->event_len - at < sizeof(*head) ||
-		    head->len < sizeof(*head) ||
-		    head->len > event->event_len - at ||
+		if (event.event_len - at < sizeof(*head) ||
+		    head->len < sizeof(*head) || head->len % INFO_ALIGN ||
+		    head->len > event.event_len - at ||
 		    !read_info(head, head->len, out))
 			return -EBADMSG;
 		at += head->len;
 	}
-	*pos += event->event_len;
+	*pos += event.event_len;
 	return 1;
 }
