@@ -22,6 +22,9 @@ static int mark_change(struct hsm_engine *engine, int fd,
 		return 1;
 	if (!facts->st.st_nlink)
 		return 0;
+	/* Empty, as the remote's: by a renewal that was killed on its way. */
+	if (!facts->st.st_size && !hsm_facts_resized(facts))
+		return 0;
 	/*
 	 * Complete but perhaps not on disk.  (What was sealed is; and nothing
 	 * is of a file that was truncated.)
