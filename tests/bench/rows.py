@@ -152,7 +152,8 @@ def scenarios(size):
     ]
     far = [
         Scenario("far-big", "big", ["curl"] + served, [
-            *first(size), sequential(size.far_big, "far"), random(size)]),
+            *first(size), sequential(size.far_big, "far")]),
+        Scenario("far-random", "big", served, [random(size)]),
         Scenario("far-four", "four", ["curl-8"] + served, four(size)),
         Scenario("far-tree", "fartree", curls + served,
                  tree(size.far_files, within(2, "curl-8", "≤ 2 × curl-8"))),
