@@ -197,6 +197,38 @@ nothing_is_left() {
 	is online "$dir/5M"
 }
 
+@test "2 crash: a file whose lease is not given up holds up no other" {
+	local holder late name pid readers=() worker
+	serve_tree files/sizes
+	worker=$(status "$dir" worker_pid)
+	python3 - "$dir/64M" >"$BATS_TEST_TMPDIR/held" 3>&- <<-'EOT' &
+		import fcntl, os, signal, sys
+		signal.signal(signal.SIGIO, signal.SIG_IGN)
+		file = os.open(sys.argv[1], os.O_RDONLY)
+		fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+		print("held", flush=True)
+		signal.pause()
+	EOT
+	holder=$!
+	wait_for "the lease" grep -q held "$BATS_TEST_TMPDIR/held"
+	# Let all the events be there when they are read.
+	kill -STOP "$worker"
+	for name in 1 4095 4096 4097 text 5M; do
+		bounded -20 cat "$dir/$name" >/dev/null 3>&- &
+		readers+=($!)
+	done
+	sleep 0.5
+	bounded cmp "$dir/64M" "$TREES/files/sizes/64M" 3>&- &
+	late=$!
+	sleep 0.5
+	kill -CONT "$worker"
+	for pid in "${readers[@]}"; do
+		wait "$pid"
+	done
+	kill "$holder"
+	wait "$late"
+}
+
 @test "2 crash: only a user's change of mtime makes a file dirty, not a fill" {
 	serve_tree files/sizes
 	bounded cat "$dir"/{text,5M,64M} >/dev/null

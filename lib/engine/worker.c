@@ -30,6 +30,7 @@ enum {
 	/* Descriptors of one connection, and of the rest but waiting events. */
 	CONN_FDS = 4, OTHER_FDS = 64, FEWEST_EVENTS = 8, AHEAD_SHARE = 8,
 	SMALLEST_EVENT = sizeof(uint64_t) * 3,
+	AT_ONCE = 2, /* a buffer for the largest event has room for two of those */
 };
 
 struct worker {
@@ -114,28 +115,35 @@ static void take_over(struct worker *worker)
 }
 
 /*
- * How many events may be read: each brings a descriptor, and one too many would
- * be refused by the kernel.  They are taken until `reading` is given back.
+ * Whether one more event may be read: it brings a descriptor, and one too many
+ * would be refused by the kernel.  Its room is taken until `reading` is given back.
  */
-static unsigned long reserve_events(struct worker *worker)
+static bool reserve_event(struct worker *worker)
 {
 	struct hsm_shared *shared = worker->service->shared;
-	unsigned long most = HSM_EVENT_BUFFER / SMALLEST_EVENT;
-	unsigned long before = atomic_load(&worker->reading), free;
+	unsigned long before = atomic_load(&worker->reading);
 
 	do {
-		unsigned long taken = atomic_load(&shared->count.waiting) +
-				      before;
-
-		free = taken < worker->event_fds ? worker->event_fds - taken : 0;
-		if (free > most)
-			free = most;
-		/* One of the largest takes the room of two of the smallest. */
-		if (free < 2)
-			return 0;
+		if (atomic_load(&shared->count.waiting) + before + AT_ONCE >
+		    worker->event_fds)
+			return false;
 	} while (!atomic_compare_exchange_weak(&worker->reading, &before,
-					       before + free));
-	return free;
+					       before + AT_ONCE));
+	return true;
+}
+
+/*
+ * One event: read() opens a file for each that it returns, and one that has to wait
+ * for somebody's lease would hold up those before it.  There is just room for an
+ * open; an access is longer.
+ */
+static ssize_t read_event(int group, char *buffer)
+{
+	ssize_t len = read(group, buffer, SMALLEST_EVENT);
+
+	if (len < 0 && errno == EINVAL)
+		len = read(group, buffer, AT_ONCE * SMALLEST_EVENT);
+	return len;
 }
 
 /* Refused by the kernel already: for want of a descriptor, mostly. */
@@ -174,27 +182,25 @@ static size_t put_away(struct worker *worker, const char *buffer, size_t len,
 }
 
 /*
- * Read some events into shared memory, put each into its slot, then start with
- * them: what is half done when this process dies is found again.
+ * Read an event into shared memory, put it into its slot, then start with it: what
+ * is half done when this process dies is found again.
  */
-static bool read_events(struct worker *worker, char *buffer)
+static bool handle_event(struct worker *worker, char *buffer)
 {
-	struct hsm_slot *slots[HSM_EVENT_BUFFER / SMALLEST_EVENT];
-	unsigned long most = reserve_events(worker);
+	struct hsm_slot *slots[AT_ONCE];
 	size_t count = 0, i;
 	ssize_t len;
 
-	if (!most) {
+	if (!reserve_event(worker)) {
 		poll(NULL, 0, 2);
 		return false;
 	}
-	len = read(worker->service->watch.content, buffer,
-		   most * SMALLEST_EVENT);
+	len = read_event(worker->service->watch.content, buffer);
 	if (len > 0) {
 		count = put_away(worker, buffer, (size_t)len, slots);
 		memset(buffer, 0, (size_t)len);
 	}
-	atomic_fetch_sub(&worker->reading, most);
+	atomic_fetch_sub(&worker->reading, AT_ONCE);
 	for (i = 0; i < count; i++)
 		begin(worker, slots[i]);
 	return len > 0;
@@ -227,7 +233,7 @@ static void *read_content(void *arg)
 	hsm_task_register(service->shared, HSM_TASK_READERS + reader.index);
 	while (!atomic_load(&service->shared->stopping)) {
 		/* Without asking first whether there are more. */
-		while (read_events(reader.worker, reader.buffer))
+		while (handle_event(reader.worker, reader.buffer))
 			;
 		epoll_wait(reader.events, &ready, 1, 500);
 	}
