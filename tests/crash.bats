@@ -7,7 +7,7 @@
 
 BATS_TEST_TIMEOUT=240
 load lib/helpers
-load lib/faults
+load lib/processes
 
 teardown() {
 	local pid

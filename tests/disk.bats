@@ -4,7 +4,7 @@
 # Issue 3, lines 9 and 13: what a disk, limits and a freeze do to readers.
 
 load lib/helpers
-load lib/faults
+load lib/processes
 
 teardown() {
 	local pid

@@ -1,276 +1,522 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# fs: ext4
 #
-# Issue 3, lines 2 to 5: crashes on one file, processes that stop or hang, signals
-# of a terminal, readers that go away.
+# The network and the remote fail: what whoever reads a file of the tree sees.
+# Each test has a cold file of its own in two trees, one whose files come whole
+# and one whose files are streamed, and reads both at once; --timeout is 3 s.
 
 load lib/helpers
-load lib/faults
+
+TIMEOUT=3
+RETRIES=2
+
+setup_file() {
+	root=$BATS_FILE_TMPDIR/root
+	mkdir -p "$root/whole" "$root/stream"
+	python3 - "$root" <<-'EOT'
+		import os, random, sys
+		for tree, size in (("whole", 300000), ("stream", 1300000)):
+		    for name in [k + str(n) for k in "fn" for n in range(1, 61)]:
+		        data = random.Random(tree + name).randbytes(size)
+		        path = os.path.join(sys.argv[1], tree, name)
+		        with open(path, "wb") as file:
+		            file.write(data.replace(b"\0", b"z"))
+		        os.utime(path, (1600000020, 1600000020))
+	EOT
+	export root
+	fault_server "$BATS_FILE_TMPDIR/server" "$root"
+	export pid port
+	whole=$(new_dir whole) stream=$(new_dir stream)
+	export whole stream
+	serve_faults whole "$whole"
+	serve_faults stream "$stream" --stream-above 64K
+}
+
+teardown_file() {
+	stop_all
+	kill "$pid"
+}
 
 teardown() {
-	local pid
-	for pid in ${stopped:-}; do
-		kill -CONT "$pid" 2>/dev/null || true
-	done
-	[ -z "${tracer:-}" ] || kill "$tracer" 2>/dev/null || true
-	[ -z "${slow_pid:-}" ] || kill "$slow_pid"
+	local extra
 	stop_all
-	rm -rf "$TREES/tmp/faults"
-}
-
-# A slow server of files 0 to 9 and the file "poison"; its messages go to $log.
-serve_poison() { # MILLISECONDS [OPTION...]
-	make_tree faults 10 9000
-	tr '\0' x <"$TREES/tmp/faults/0" >"$TREES/tmp/faults/poison"
-	slow_remote "$1"
-	dir=$(new_dir poison)
-	log=$BATS_TEST_TMPDIR/log
-	serve "${slow}tmp/faults/" "$dir" --log-file "$log" --read-ahead-files 0 "${@:2}"
-}
-
-# Readers of all other files; they are waiting when this returns.
-start_innocents() {
-	local n
-	innocents=()
-	for n in 0 1 2 3 4 5 6 7 8 9; do
-		bounded -60 cmp "$dir/$n" "$TREES/tmp/faults/$n" 3>&- &
-		innocents+=($!)
-	done
-	wait_for "the others to wait" eval '[ "$(status "$dir" waiting)" = 10 ]'
-}
-
-innocents_succeed() {
-	local pid
-	for pid in "${innocents[@]}"; do
-		wait "$pid" || fail "a reader of another file failed: $(cat "$log")"
+	for extra in ${others:-}; do
+		kill "$extra" 2>/dev/null || true
 	done
 }
 
-gives_eio() { # FILE
-	run bounded -60 cat "$1"
-	[ "$status" = 1 ]
-	[[ $output == *"Input/output error"* ]]
+# Start a fault server; sets $pid and $port.
+fault_server() { # WORK ROOT [OPTION...]
+	local work=$1 files=$2
+	shift 2
+	mkdir -p "$work"
+	rm -f "$work/port"
+	python3 "$TESTS/fault-server.py" --port-file "$work/port" "$@" "$files" \
+		</dev/null >"$work/output" 2>&1 3>&- &
+	pid=$!
+	wait_for "the fault server" test -s "$work/port"
+	port=$(<"$work/port")
 }
 
-@test "3.2 faults: a file that crashes the worker three times gives EIO, the others go on" {
-	serve_poison 1000
-	start_innocents
-	trace "$(status "$dir" guard_pid)" -f -P "$dir/poison" -e trace=flistxattr \
-		-e inject=flistxattr:signal=SEGV 3>&-
-	# Where the fault is, not in the worker that runs already.
-	kill -KILL "$(status "$dir" worker_pid)"
-	wait_for "the next worker" eval '[ "$(status "$dir" worker_restarts)" = 1 ]'
-	gives_eio "$dir/poison"
-	grep "poison: the worker died 3 times on it, last: Segmentation fault; the read fails with EIO" "$log"
-	innocents_succeed
-	[ "$(status "$dir" worker_restarts)" = 4 ]
-	[ "$(status "$dir" errors)" = 1 ]
-	kill "$tracer"
-	wait "$tracer" || true
-	bounded -20 cmp "$dir/poison" "$TREES/tmp/faults/poison"
+serve_faults() { # PATH DIR [OPTION...]
+	local path=$1 where=$2
+	shift 2
+	serve "http://127.0.0.1:$port/$path/" "$where" --jobs 4 --read-ahead-files 0 --retries "$RETRIES" \
+		--timeout "$TIMEOUT" "$@"
 }
 
-@test "3.2 faults: so does one that crashes it while it is filled" {
-	serve_poison 20
-	trace "$(status "$dir" guard_pid)" -f -e trace=sendto -e inject=sendto:signal=BUS 3>&-
-	kill -KILL "$(status "$dir" worker_pid)"
-	gives_eio "$dir/poison"
-	grep "poison: the worker died 3 times on it, last: Bus error" "$log"
-	[ "$(status "$dir" errors)" = 1 ]
-	kill "$tracer"
-	wait "$tracer" || true
-	bounded -20 cmp "$dir/poison" "$TREES/tmp/faults/poison"
+order() { # PATH QUERY
+	curl -sfX POST "http://127.0.0.1:$port/_fault?path=$1&$2"
 }
 
-@test "3.2 faults: so does one on which it is killed, when it was long at it" {
-	local reader result=0 n
-	serve_poison 3000
-	bounded -60 cat "$dir/poison" >/dev/null 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-	reader=$!
-	wait_for "the reader to wait" eval '[ "$(status "$dir" waiting)" = 1 ]'
-	for n in 1 2 3; do
-		sleep 0.8
-		kill -KILL "$(status "$dir" worker_pid)"
-		wait_for "the next worker" eval '[ "$(status "$dir" worker_restarts)" = $n ]'
-	done
-	wait $reader || result=$?
-	[ $result = 1 ]
-	grep "Input/output error" "$BATS_TEST_TMPDIR/err"
-	grep "poison: the worker died 3 times on it, last: it was killed" "$log"
-}
-
-@test "3.2 faults: a worker that is killed in quick succession fails nobody" {
-	local n
-	serve_poison 1000
-	start_innocents
-	for n in 1 2 3 4 5 6 7 8; do
-		kill -KILL "$(status "$dir" worker_pid)"
-		wait_for "the next worker" eval '[ "$(status "$dir" worker_restarts)" = $n ]'
-	done
-	innocents_succeed
-	[ "$(status "$dir" errors)" = 0 ]
-	[ "$(status "$dir" waiting)" = 0 ]
-}
-
-@test "3.5 faults: a thread that hangs is noticed while the others live" {
-	serve_poison 20 --worker-timeout 1
-	trace "$(status "$dir" guard_pid)" -f -P "$dir/poison" -e trace=flistxattr \
-		-e inject=flistxattr:delay_enter=3s 3>&-
-	kill -KILL "$(status "$dir" worker_pid)"
-	wait_for "the next worker" eval '[ "$(status "$dir" worker_restarts)" = 1 ]'
-	gives_eio "$dir/poison"
-	grep "worker has not moved for 1 s: replaced" "$log"
-	grep "poison: the worker died 3 times on it, last: it hung" "$log"
-	[ "$(status "$dir" worker_restarts)" = 4 ]
-	bounded cmp "$dir/0" "$TREES/tmp/faults/0"
-}
-
-@test "3.5 faults: a stopped guard or standby holds nobody up" {
-	local pid
-	serve_logged files/sizes
-	for pid in "$(status "$dir" guard_pid)" "$(standby_pid)"; do
-		chill "$dir"
-		stopped=$pid
-		kill -STOP "$pid"
-		bounded -20 cmp "$dir/5M" "$TREES/files/sizes/5M"
-		kill -CONT "$pid"
-		kill -KILL "$(status "$dir" worker_pid)"
-		bounded -20 cmp "$dir/text" "$TREES/files/sizes/text"
+heal() { # PATH...
+	local path
+	for path; do
+		curl -sfX POST "http://127.0.0.1:$port/_heal?path=$path"
 	done
 }
 
-@test "3.4 faults: 200 readers that are interrupted leave nothing behind" {
-	local n worker before readers=() result
-	make_tree faults 200 9000
-	slow_remote 2000
-	dir=$(new_dir interrupted)
-	serve "${slow}tmp/faults/" "$dir" --read-ahead-files 0
-	bounded cmp "$dir/0" "$TREES/tmp/faults/0"
-	worker=$(status "$dir" worker_pid)
-	before=$(find "/proc/$worker/fd" -mindepth 1 | wc -l)
-	for ((n = 1; n < 200; n++)); do
-		# A background job of bash ignores SIGINT; this one does not.
-		env --default-signal=INT cat "$dir/$n" >/dev/null 3>&- &
-		readers+=($!)
-	done
-	wait_for "all to wait" eval '[ "$(status "$dir" waiting)" = 199 ]'
-	kill -INT "${readers[@]}"
-	for n in "${readers[@]}"; do
-		result=0
-		wait "$n" || result=$?
-		[ $result = 130 ]
-	done
-	# What had begun is finished; what nobody waits for is not begun.
-	wait_for "nobody to wait" eval '[ "$(status "$dir" waiting)" = 0 ]'
-	[ "$(status "$dir" requests)" -lt 40 ]
-	[ "$(status "$dir" worker_pid)" = "$worker" ]
-	[ "$(find "/proc/$worker/fd" -mindepth 1 | wc -l)" -le $((before + 30)) ]
-	[ "$(status "$dir" errors)" = 0 ]
-	bounded cmp "$dir/199" "$TREES/tmp/faults/199"
+# The requests for PATH so far, one JSON object a line.
+asked() { # PATH [METHOD]
+	curl -sf "http://127.0.0.1:$port/_log" |
+		jq -c --arg path "$1" --arg method "${2:-GET}" \
+			'select(.path == $path and .method == $method)'
 }
 
-# ------------------------------------------------------------------- guard --
-
-# A server in the foreground, first of a process group; sets $server and $pids.
-serve_group() {
-	dir=$(new_dir group)
-	echo "$dir" >>"$(scope)/served"
-	setsid env --default-signal hsm-serve "${REMOTE}files/sizes/" "$dir" \
-		3>&- 2>"${1:-$BATS_TEST_TMPDIR/err}" &
-	server=$!
-	wait_for "DIR to be served" mountpoint -q "$dir"
-	wait_for "a standby" eval '[ -n "$(standby_pid)" ]'
-	bounded cmp "$dir/text" "$TREES/files/sizes/text"
+now_ms() {
+	date +%s%3N
 }
 
-@test "3.3 faults: a terminal that goes ends the server in order" {
-	local signal
-	for signal in HUP QUIT INT TERM; do
-		serve_group
-		kill -$signal -- -"$server"
-		wait "$server" || true
-		wait_for "the end of all processes" gone "$dir"
-		[ "$(ls -A "$dir")" = .hsm ]
+# What must not move when a fill fails.
+looks() { # FILE
+	echo "$(stat -c '%s %y %a %u' "$1") $(state "$1") $(resident "$1")"
+}
+
+# Read FILE and see that the reader gets WANTED (right, EIO), soon, and no byte that
+# the remote did not write.
+reads() { # FILE MODEL WANTED
+	local before result=0 out
+	out=$(mktemp -p "$BATS_TEST_TMPDIR")
+	before=$(now_ms)
+	bounded -20 cat "$1" >"$out" 2>"$out.err" || result=$?
+	took=$(($(now_ms) - before))
+	((took <= TIMEOUT * 1000 + 1500)) || fail "$1: it took $took ms"
+	case $3 in
+	right)
+		((result == 0)) || fail "$1: $(<"$out.err")"
+		cmp "$out" "$2"
+		;;
+	EIO)
+		((result == 1)) || fail "$1: exit status $result"
+		[[ $(<"$out.err") == *": Input/output error" ]] || fail "$1: $(<"$out.err")"
+		cmp -n "$(stat -c %s "$out")" "$out" "$2"
+		;;
+	esac
+}
+
+# In both trees: order faults for the file of this test, read it, read another file
+# meanwhile, see that a failure left nothing behind, heal it, read again.
+reader() { # gets WANTED KINDS [REQUESTS [part]]
+	local wanted=$2 kinds=$3 requests=${4:-} part=${5:-} tree file path kind
+	local n=$BATS_TEST_NUMBER first second before=()
+	for tree in whole stream; do
+		file=${!tree}/f$n
+		for kind in $kinds; do
+			order "/$tree/f$n" "kind=$kind"
+		done
+		before+=("$(looks "$file")")
 	done
-}
-
-@test "3.3 faults: other signals and a pipe that nobody reads do not" {
-	local signal reader
-	mkfifo "$BATS_TEST_TMPDIR/pipe"
-	cat 3>&- <"$BATS_TEST_TMPDIR/pipe" >/dev/null &
-	reader=$!
-	serve_group "$BATS_TEST_TMPDIR/pipe"
-	kill $reader
-	for signal in ALRM USR1 USR2 PIPE VTALRM PROF TSTP TTIN TTOU XFSZ IO URG WINCH; do
-		kill -$signal -- -"$server"
-		sleep 0.1
-		[ "$(status "$dir" running)" = true ] || fail "SIG$signal"
+	reads "$whole/f$n" "$root/whole/f$n" "$wanted" & first=$!
+	reads "$stream/f$n" "$root/stream/f$n" "$wanted" & second=$!
+	for tree in whole stream; do
+		TIMEOUT=1 reads "${!tree}/n$n" "$root/$tree/n$n" right
 	done
-	# The guard says so, to nobody.
-	kill -KILL "$(status "$dir" worker_pid)"
-	bounded -20 cmp "$dir/5M" "$TREES/files/sizes/5M"
-	[ "$(status "$dir" guard_pid)" = "$server" ]
-	[ "$(status "$dir" worker_restarts)" = 1 ]
-}
-
-@test "3.1 faults: the guard allocates nothing, has no network, and is not killed for memory" {
-	local guard n
-	serve_logged files/sizes
-	guard=$(status "$dir" guard_pid)
-	# CAP_SYS_RESOURCE is what it takes; containers often have it not.
-	if ((0x$(awk '/^CapEff/ { print $2 }' /proc/self/status) >> 24 & 1)); then
-		[ "$(cat "/proc/$guard/oom_score_adj")" = -1000 ]
-		[ "$(cat "/proc/$(standby_pid)/oom_score_adj")" = -1000 ]
-	fi
-	[ "$(cat "/proc/$(status "$dir" worker_pid)/oom_score_adj")" = 0 ]
-	[ "$(find "/proc/$guard/task" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ]
-	strace -qq -p "$guard" -o "$BATS_TEST_TMPDIR/calls" 3>&- &
-	tracer=$!
-	wait_for "strace" test -s "$BATS_TEST_TMPDIR/calls"
-	for n in 1 2 3; do
-		chill "$dir"
-		bounded cmp "$dir/5M" "$TREES/files/sizes/5M"
-		kill -KILL "$(status "$dir" worker_pid)"
-		bounded cmp "$dir/text" "$TREES/files/sizes/text"
-	done
-	sleep 2
-	grep -q "^clone" "$BATS_TEST_TMPDIR/calls"
-	run ! grep -E "^(brk|mmap|mremap|socket|connect|send|recv|bind)" "$BATS_TEST_TMPDIR/calls"
-}
-
-@test "3.3 faults: all killed at once: readers may see zeros, and nobody after the next start" {
-	local n pids
-	for n in start stop; do
-		serve_logged files/sizes
-		# At once: nobody who still runs sees that another one is gone.
-		mapfile -t pids < <(hsm_pids "$dir")
-		kill -STOP "${pids[@]}"
-		kill -KILL "${pids[@]}"
-		wait_for "their end" eval '[ -z "$(hsm_pids "$dir")" ]'
-		run hsm-serve --status "$dir"
-		[ "$status" = 1 ]
-		[[ $output == *killed* ]]
-		[ "$(hsm-serve --status --json "$dir" 2>/dev/null | jq .stale_mount)" = true ]
-		if [ $n = stop ]; then
-			refused 1 hsm-serve --stop "$dir"
-			[ "$(ls -A "$dir")" = .hsm ]
+	wait $first
+	wait $second
+	for tree in whole stream; do
+		file=${!tree}/f$n path=/$tree/f$n
+		if [[ $wanted == EIO && -z $part ]]; then
+			[[ $(looks "$file") == "${before[0]}" ]] ||
+				fail "$file was '${before[0]}' and is '$(looks "$file")'"
 		fi
-		serve "${REMOTE}files/sizes/" "$dir"
-		[ "$(grep -c " $dir " /proc/self/mountinfo)" = 1 ]
-		cold "$dir/text" "$dir/5M"
-		same "$dir/text" "$TREES/files/sizes/text"
+		before=("${before[@]:1}")
+		[[ -z $requests || $(asked "$path" | wc -l) == "$requests" ]] ||
+			fail "$file: $(asked "$path" | wc -l) requests: $(asked "$path")"
+		heal "$path"
+		reads "$file" "$root$path" right
+		is online "$file"
+		[ "$(modified "$file")" = 1600000020 ]
 	done
 }
 
-@test "3.1 faults: when no worker can start readers get an error, and content when one can" {
-	local guard
-	serve_logged files/sizes
-	guard=$(status "$dir" guard_pid)
-	prlimit --pid "$guard" --as=1000000:unlimited
-	kill -KILL "$(status "$dir" worker_pid)"
-	run bounded -30 cat "$dir/5M"
-	[ "$status" = 1 ]
-	grep "no worker can start" "$log"
-	prlimit --pid "$guard" --as=unlimited:unlimited
-	wait_for "a worker" status "$dir" worker_pid
-	bounded cmp "$dir/5M" "$TREES/files/sizes/5M"
+# The pauses between the requests for the file of this test, in ms.
+pauses() { # TREE
+	asked "/$1/f$BATS_TEST_NUMBER" | jq -s '[range(1; length) as $i | (.[$i].time - .[$i - 1].time) * 1000 | floor] | .[]'
+}
+
+# ------------------------------------------------------------ connections --
+
+@test "3.7 faults: a reset in the middle, once: right bytes, the rest is asked for" {
+	reader gets right "reset&at=100000&times=1"
+}
+
+@test "3.7 faults: a reset each time after some bytes: right bytes, piece by piece" {
+	reader gets right "reset&at=65536"
+}
+
+@test "3.7 faults: a reset each time before the first byte: EIO after the retries" {
+	reader gets EIO "reset&at=0" $((RETRIES + 1))
+}
+
+@test "3.7 faults: a server that stops sending for ever: EIO after the bound" {
+	reader gets EIO "stall&at=65536&times=1 stall&at=0" "" part
+}
+
+@test "3.7 faults: a server that sends nothing at all: EIO after the bound" {
+	reader gets EIO "stall&at=-1"
+}
+
+@test "3.7 faults: a server that stops sending once: right bytes within the bound" {
+	reader gets right "stall&at=65536&times=1"
+}
+
+@test "3.7 faults: a proxy that cuts each answer at 64 KiB: right bytes" {
+	reader gets right "cut&at=65536"
+}
+
+# Runs hsm-serve where only HOSTS says what a name means.
+serve_with_hosts() { # HOSTS URL DIR [OPTION...]
+	local hosts=$1
+	shift
+	echo "$2" >>"$(scope)/served"
+	echo "hosts: files" >"$BATS_TEST_TMPDIR/nsswitch.conf"
+	# Its mount is to be seen here, and ours of /etc/hosts nowhere else.
+	mount --make-shared "$MNT"
+	# shellcheck disable=SC2016 # for the inner shell
+	timeout -k 5 60 unshare -m --propagation unchanged bash -c '
+		mount --make-private / && mount --bind "$1" /etc/hosts &&
+		mount --bind "$2" /etc/nsswitch.conf && exec hsm-serve -b "${@:3}"' - \
+		"$hosts" "$BATS_TEST_TMPDIR/nsswitch.conf" "$@" </dev/null 3>&-
+}
+
+@test "3.7 faults: the name of the server cannot be resolved: EIO, then right again" {
+	local hosts=$BATS_TEST_TMPDIR/hosts n=$BATS_TEST_NUMBER
+	echo "127.0.0.1 remote.test" >"$hosts"
+	dir=$(new_dir names)
+	serve_with_hosts "$hosts" "http://remote.test:$port/whole/" "$dir" \
+		--read-ahead-files 0 --retries "$RETRIES" --timeout "$TIMEOUT"
+	echo "127.0.0.1 localhost" >"$hosts"
+	reads "$dir/f$n" "$root/whole/f$n" EIO
+	cold "$dir/f$n"
+	echo "127.0.0.1 remote.test" >"$hosts"
+	reads "$dir/f$n" "$root/whole/f$n" right
+	[ "$(modified "$dir/f$n")" = 1600000020 ]
+	stop "$dir"
+	mount --make-private "$MNT"
+}
+
+@test "3.7 faults: TLS fails, the certificate is another's: EIO at once, then right again" {
+	local name n=$BATS_TEST_NUMBER work=$BATS_TEST_TMPDIR/tls pid port
+	mkdir "$work"
+	for name in ours other; do
+		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 \
+			-addext subjectAltName=IP:127.0.0.1 -keyout "$work/$name.key" \
+			-out "$work/$name.crt" 2>/dev/null
+		cat "$work/$name.crt" "$work/$name.key" >"$work/$name"
+	done
+	fault_server "$work" "$root" --cert "$work/ours"
+	others=$pid
+	dir=$(new_dir tls)
+	serve "https://127.0.0.1:$port/whole/" "$dir" --cacert "$work/ours.crt" \
+		--read-ahead-files 0 --retries "$RETRIES" --timeout "$TIMEOUT"
+	kill "$pid"
+	wait "$pid" || true
+	fault_server "$work" "$root" --cert "$work/other" --port "$port"
+	others=$pid
+	TIMEOUT=1 reads "$dir/f$n" "$root/whole/f$n" EIO
+	cold "$dir/f$n"
+	kill "$pid"
+	wait "$pid" || true
+	fault_server "$work" "$root" --cert "$work/ours" --port "$port"
+	others=$pid
+	reads "$dir/f$n" "$root/whole/f$n" right
+}
+
+# --------------------------------------------------------------- statuses --
+
+# STATUS for ever: EIO after all tries, with growing pauses.
+passing() { # STATUS
+	reader gets EIO "$1" $((RETRIES + 1))
+	local tree first second
+	for tree in whole stream; do
+		read -r first second _ < <(pauses $tree | xargs)
+		((first >= 95 && first < 1000 && second >= 195 && second < 1500)) ||
+			fail "$tree: pauses of $first and $second ms"
+	done
+}
+
+@test "3.7 faults: 500 for ever: EIO after the retries" {
+	passing 500
+}
+
+@test "3.7 faults: 502 for ever: EIO after the retries" {
+	passing 502
+}
+
+@test "3.7 faults: 503 for ever: EIO after the retries" {
+	passing 503
+}
+
+@test "3.7 faults: 429 for ever: EIO after the retries" {
+	passing 429
+}
+
+@test "3.7 faults: 500, 502 and 429 that pass: right bytes" {
+	order "/whole/f$BATS_TEST_NUMBER" "kind=500&times=1"
+	order "/stream/f$BATS_TEST_NUMBER" "kind=502&times=1"
+	reader gets right "429&times=1"
+}
+
+@test "3.7 faults: 503 with Retry-After that passes: right bytes, not sooner" {
+	reader gets right "503&after=1&times=1"
+	(($(pauses whole) >= 1000 && $(pauses stream | head -n 1) >= 1000))
+}
+
+@test "3.7 faults: 429 with Retry-After as a date that passes: right bytes, not sooner" {
+	reader gets right "429&date=2&times=1"
+	(($(pauses whole) >= 900 && $(pauses stream | head -n 1) >= 900))
+}
+
+@test "3.7 faults: Retry-After later than the bound, in seconds: EIO at once" {
+	TIMEOUT=0 reader gets EIO "503&after=60" 1
+}
+
+@test "3.7 faults: Retry-After later than the bound, as a date: EIO at once" {
+	TIMEOUT=0 reader gets EIO "429&date=600" 1
+}
+
+@test "3.7 faults: 401: EIO at once" {
+	TIMEOUT=0 reader gets EIO 401 1
+}
+
+@test "3.7 faults: 403: EIO at once" {
+	TIMEOUT=0 reader gets EIO 403 1
+}
+
+# The file is said to be gone; a later read asks again.
+is_gone() { # STATUS
+	local n=$BATS_TEST_NUMBER
+	order "/whole/f$n" "kind=$1"
+	TIMEOUT=0 reads "$whole/f$n" "$root/whole/f$n" EIO
+	is lost "$whole/f$n"
+	[ "$(resident "$whole/f$n")" = 0 ]
+	[ "$(modified "$whole/f$n")" = 1600000020 ]
+	heal "/whole/f$n"
+	reads "$whole/f$n" "$root/whole/f$n" right
+}
+
+@test "3.7 faults: 404: EIO at once, the file is lost, until it is there again" {
+	is_gone 404
+}
+
+@test "3.7 faults: 410: EIO at once, the file is lost, until it is there again" {
+	is_gone 410
+}
+
+@test "3.7 faults: 416: EIO at once" {
+	TIMEOUT=0 reader gets EIO "416&length=300000" 1
+}
+
+@test "3.7 faults: HEAD is refused (405): sizes and content are right all the same" {
+	local n=$BATS_TEST_NUMBER
+	mkdir -p "$root/names"
+	cp -p "$root/whole/f$n" "$root/names"
+	order "/names/" "kind=links"
+	order "/names/*" "kind=405&method=HEAD"
+	dir=$(new_dir names)
+	serve_faults names "$dir"
+	asked "/names/f$n" HEAD | grep -q 405
+	[ "$(stat -c %s "$dir/f$n")" = 300000 ]
+	[ "$(modified "$dir/f$n")" = 1600000020 ]
+	reads "$dir/f$n" "$root/names/f$n" right
+	bounded hsm-mark -q --refresh "$dir/f$n"
+	[ "$(flags "$dir/f$n")" = - ]
+}
+
+# -------------------------------------------------------------- redirects --
+
+@test "3.7 faults: a redirect on the same host: right bytes" {
+	reader gets right "redirect"
+}
+
+@test "3.7 faults: a redirect loop: EIO" {
+	reader gets EIO "loop"
+}
+
+@test "3.7 faults: a redirect to another host: EIO, nothing is sent there" {
+	local n=$BATS_TEST_NUMBER here=$port there pid
+	fault_server "$BATS_TEST_TMPDIR/there" "$root"
+	others=$pid there=$port port=$here
+	dir=$(new_dir redirect)
+	serve_faults whole "$dir" --user somebody:secret
+	order "/whole/f$n" "kind=redirect&to=http://127.0.0.1:$there/whole/f$n"
+	TIMEOUT=0 reads "$dir/f$n" "$root/whole/f$n" EIO
+	cold "$dir/f$n"
+	asked "/whole/f$n" | grep -q Authorization
+	port=$there
+	[ -z "$(asked "/whole/f$n")" ]
+	port=$here
+	heal "/whole/f$n"
+	reads "$dir/f$n" "$root/whole/f$n" right
+}
+
+# ------------------------------------------------------------------ bodies --
+
+@test "3.7 faults: a body that is shorter than said: right bytes, the rest is asked for" {
+	reader gets right "cut&at=1000&times=1"
+}
+
+@test "3.7 faults: a body without length that is shorter than the file: EIO" {
+	reader gets EIO "close&by=-400000" "" part
+}
+
+@test "3.7 faults: a body that is longer than said: right bytes" {
+	reader gets right "long&by=100"
+}
+
+@test "3.7 faults: a body without length that is longer than the file: EIO" {
+	reader gets EIO "chunked&by=100" "" part
+}
+
+@test "3.7 faults: no Content-Length, the end of the connection ends the body: right bytes" {
+	reader gets right "close"
+}
+
+@test "3.7 faults: no Content-Length, chunked: right bytes" {
+	reader gets right "chunked"
+}
+
+@test "3.7 faults: a Content-Range of other bytes: EIO or right bytes, never those" {
+	local n=$BATS_TEST_NUMBER
+	order "/stream/f$n" "kind=range&by=1"
+	TIMEOUT=0 reads "$stream/f$n" "$root/stream/f$n" EIO
+	cold "$stream/f$n"
+	heal "/stream/f$n"
+	reads "$stream/f$n" "$root/stream/f$n" right
+}
+
+@test "3.7 faults: a Content-Range of another size: EIO, never those bytes" {
+	local n=$BATS_TEST_NUMBER
+	order "/stream/f$n" "kind=total&by=1"
+	TIMEOUT=0 reads "$stream/f$n" "$root/stream/f$n" EIO
+	[ "$(resident "$stream/f$n")" = 0 ]
+	heal "/stream/f$n"
+	reads "$stream/f$n" "$root/stream/f$n" right
+}
+
+@test "3.7 faults: 200 instead of 206: right bytes, each file is fetched whole once" {
+	local n=$BATS_TEST_NUMBER
+	order "/stream/f$n" "kind=no-range"
+	bounded cmp <(tail -c 1000 "$stream/f$n") <(tail -c 1000 "$root/stream/f$n")
+	reads "$stream/f$n" "$root/stream/f$n" right
+	[ "$(asked "/stream/f$n" | wc -l)" = 1 ]
+	is online "$stream/f$n"
+}
+
+@test "3.7 faults: a body with Content-Encoding: EIO, never those bytes" {
+	TIMEOUT=0 reader gets EIO "gzip" 1
+}
+
+# The file becomes another one between two ranges: EIO, stale, never a mix.
+becomes_another() { # KIND-BEFORE KIND-AFTER
+	local n=$BATS_TEST_NUMBER file=$stream/f$BATS_TEST_NUMBER
+	[ -z "$1" ] || order "/stream/f$n" "kind=$1"
+	cmp -n 4096 <(head -c 4096 "$file") "$root/stream/f$n"
+	heal "/stream/f$n"
+	order "/stream/f$n" "kind=$2"
+	run bounded -20 tail -c 4096 "$file"
+	[[ $status == 1 && $output == *": Input/output error" ]]
+	[[ $(flags "$file") == *stale* ]]
+	[ "$(modified "$file")" = 1600000020 ]
+	cmp -n 4096 <(head -c 4096 "$file") "$root/stream/f$n"
+	heal "/stream/f$n"
+	bounded hsm-mark -q --refresh "$file"
+	reads "$file" "$root/stream/f$n" right
+}
+
+@test "3.7 faults: another ETag between two ranges: EIO, stale, right after a refresh" {
+	becomes_another "" etag
+}
+
+@test "3.7 faults: same size and a new time between two ranges: EIO, stale, right after a refresh" {
+	becomes_another no-etag mtime
+}
+
+@test "3.7 faults: another ETag in each answer: EIO after a few looks, not an endless one" {
+	local n=$BATS_TEST_NUMBER
+	order "/stream/f$n" "kind=etag"
+	reads "$stream/f$n" "$root/stream/f$n" EIO
+	heal "/stream/f$n"
+	bounded hsm-mark -q --refresh "$stream/f$n"
+	reads "$stream/f$n" "$root/stream/f$n" right
+}
+
+# ------------------------------------------------------- the remote is away --
+
+# Read 20 cold files at once: EIO for all, after the bound and not 20 of them; what
+# is here meanwhile costs no time.
+all_fail_together() { # DIR FIRST
+	local before n pids=() file took
+	before=$(now_ms)
+	for ((n = $2; n < $2 + 20; n++)); do
+		file=n$n
+		bounded -30 cat "$1/$file" >/dev/null 2>"$BATS_TEST_TMPDIR/$file" 3>&- &
+		pids+=($!)
+	done
+	sleep 0.5
+	TIMEOUT=-1 reads "$1/f1" "$root/whole/f1" right
+	TIMEOUT=-1 reads "$1/f2" "$BATS_TEST_TMPDIR/mine" right
+	echo more >>"$1/f2"
+	echo new >"$1/new"
+	echo more >>"$BATS_TEST_TMPDIR/mine"
+	(($(now_ms) - before < 2500)) || fail "what is here took $(($(now_ms) - before)) ms"
+	for n in "${pids[@]}"; do
+		! wait "$n"
+	done
+	took=$(($(now_ms) - before))
+	echo "20 reads took $took ms"
+	((took < TIMEOUT * 1500 + 1000)) || fail "20 reads took $took ms"
+	for ((n = $2; n < $2 + 20; n++)); do
+		[[ $(<"$BATS_TEST_TMPDIR/n$n") == *": Input/output error" ]]
+		[ "$(resident "$1/n$n")" = 0 ]
+	done
+}
+
+@test "3.8 remote away: what is here is at hand, 20 new reads fail after the bound together" {
+	local pid port n
+	fault_server "$BATS_TEST_TMPDIR/server" "$root"
+	others=$pid
+	dir=$(new_dir away)
+	serve_faults whole "$dir"
+	reads "$dir/f1" "$root/whole/f1" right
+	cp "$root/whole/n1" "$BATS_TEST_TMPDIR/mine"
+	cat "$BATS_TEST_TMPDIR/mine" >"$dir/f2"
+	# Connections are made, and nothing ever comes.
+	kill -STOP "$pid"
+	all_fail_together "$dir" 10
+	kill -CONT "$pid"
+	for ((n = 10; n < 30; n++)); do
+		reads "$dir/n$n" "$root/whole/n$n" right
+	done
+	# Refused.
+	kill "$pid"
+	wait "$pid" || true
+	all_fail_together "$dir" 30
+	fault_server "$BATS_TEST_TMPDIR/server" "$root" --port "$port"
+	others=$pid
+	for ((n = 30; n < 50; n++)); do
+		reads "$dir/n$n" "$root/whole/n$n" right
+	done
+	is dirty "$dir/f2"
+	is local "$dir/new"
 }
