@@ -53,6 +53,20 @@ setup() {
 	refused 1 hsm-checkpoint "$(dirname "$first")"
 }
 
+@test "4 served: what was written after the end of the server is not passed over" {
+	exec 5>>"$dir/sizes/4096"
+	echo first >&5
+	prints sizes/4096
+	stop "$dir"
+	echo second >&5
+	exec 5>&-
+	wait_for "the end of the server" gone "$dir"
+	serve "$REMOTE"files/ "$dir"
+	run --separate-stderr hsm-checkpoint "$dir"
+	[[ $status == 1 && $output == "rescan ." ]]
+	prints ""
+}
+
 @test "4 served: a worker that is killed: rescan ., and then right again" {
 	kill -KILL "$(status "$dir" worker_pid)"
 	run --separate-stderr hsm-checkpoint "$dir"

@@ -118,6 +118,10 @@ static int begin(struct hsm_engine_journal *journal)
 		ret = hsm_journal_make(&tracker->journal, journal->store);
 	if (!ret)
 		ret = hsm_journal_lock(&tracker->journal);
+	/*
+	 * Who had a file open when the server before us ended could still write.
+	 */
+	tracker->journal.lost = true;
 	if (!ret)
 		ret = hsm_tracker_start(tracker);
 	journal->on = !ret;
