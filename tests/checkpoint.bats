@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4 xfs btrfs
+# takes: 40
 #
 # hsm-checkpoint: what a list has to have in it, and what it must not.
 

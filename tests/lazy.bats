@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4 xfs
+# takes: 70
 #
 # Issue 5: a tree that is served before it is listed.
 

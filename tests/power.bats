@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4 xfs
+# takes: 90
 #
 # Issue line 6: the power goes at any moment, POWER_ROUNDS (15) times on each file
 # system; what is allowed then is written in tools/power.py.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4 xfs
+# takes: 200
 #
 # Issue line 14: SOAK_SECONDS (180) of everything at once, against a model.
 

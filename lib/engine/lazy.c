@@ -254,18 +254,28 @@ int hsm_lazy_cover(struct hsm_service *service, int door)
 	return ret;
 }
 
+/* Nobody waits for them: they end with the process. */
+static int start_thread(struct hsm_lazy *lazy, void *(*main)(void *))
+{
+	pthread_t thread;
+	int ret = -pthread_create(&thread, NULL, main, lazy);
+
+	if (!ret)
+		pthread_detach(thread);
+	return ret;
+}
+
 static int start_threads(struct hsm_lazy *lazy)
 {
 	unsigned int i, wanted = lazy->engine->jobs;
-	pthread_t thread;
-	int ret = -pthread_create(&thread, NULL, read_calls, lazy);
+	int ret = start_thread(lazy, read_calls);
 
 	if (wanted < ATTENDANTS_MIN)
 		wanted = ATTENDANTS_MIN;
 	if (wanted > ATTENDANTS_MAX)
 		wanted = ATTENDANTS_MAX;
 	for (i = 0; i < wanted && !ret; i++)
-		ret = -pthread_create(&thread, NULL, answer_calls, lazy);
+		ret = start_thread(lazy, answer_calls);
 	return ret;
 }
 

@@ -13,6 +13,7 @@
 #define HSM_LOCAL_STORE_H
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,7 +22,7 @@ struct hsm_store {
 	int tree;      /* tree/ */
 	int lock;      /* -1: not held */
 	uint64_t id;
-	bool listed;   /* the remote was listed to the end once */
+	atomic_bool listed;   /* the remote was listed to the end once */
 	bool lazy;     /* directories that are not listed are marked so */
 	char url[2048];
 };
