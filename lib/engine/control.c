@@ -130,7 +130,7 @@ int hsm_control_call(int fd, const struct hsm_control_request *request,
 	} while (len < 0 && errno == EINTR);
 	if (!len)
 		return -ETIMEDOUT;
-	len = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	len = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_TRUNC);
 	if (len < 0)
 		return -errno;
 	received = take_fd(&message);

@@ -157,7 +157,8 @@ static void *serve_client(void *arg)
 		return NULL;
 	}
 	while (hsm_control_allowed(client.fd) &&
-	       (len = recv(client.fd, &request, sizeof(request), 0)) > 0) {
+	       (len = recv(client.fd, &request, sizeof(request),
+			   MSG_TRUNC)) > 0) {
 		struct hsm_control_reply reply = { 0 };
 		int fd_to_send = -1;
 

@@ -12,11 +12,18 @@
 
 #include "engine/control.h"
 #include "engine/engine.h"
+#include "engine/journal.h"
 #include "fuzz.h"
 
 /* A server that has no tree: whatever it is asked for, it can only refuse. */
 static struct hsm_engine engine;
-static struct hsm_control_server server = { .engine = &engine, .store_fd = -1 };
+static struct hsm_engine_journal journal = {
+	.lock = PTHREAD_MUTEX_INITIALIZER, .store_fd = -1, .store = -1,
+	.watch = &engine.watch,
+};
+static struct hsm_control_server server = {
+	.engine = &engine, .store_fd = -1, .journal = &journal,
+};
 
 static int connect_server(void)
 {
@@ -37,7 +44,7 @@ static int start_server(void)
 	pthread_t thread;
 	char error[256];
 
-	engine.log = &log;
+	engine.log = journal.log = &log;
 	engine.jobs = 1;
 	engine.watch.content = engine.watch.changes = engine.watch.root = -1;
 	engine.shared = calloc(1, sizeof(*engine.shared));
