@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,8 +42,10 @@ static int start_server(void)
 {
 	struct sockaddr anywhere = { .sa_family = AF_UNIX };
 	static struct hsm_log log;
+	sigset_t all, before;
 	pthread_t thread;
 	char error[256];
+	int ret;
 
 	engine.log = journal.log = &log;
 	engine.jobs = 1;
@@ -58,7 +61,23 @@ static int start_server(void)
 	/* The kernel chooses a name without a place in the file system. */
 	fuzz_assert(!bind(server.listen_fd, &anywhere, sizeof(sa_family_t)));
 	fuzz_assert(!listen(server.listen_fd, 16));
-	return pthread_create(&thread, NULL, hsm_control_serve, &server);
+	/* The fuzzer's alarm is for the fuzzer. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	ret = pthread_create(&thread, NULL, hsm_control_serve, &server);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ret;
+}
+
+/* The fuzzer's own alarm may come in between. */
+static void receive(int fd, struct hsm_control_reply *reply)
+{
+	ssize_t len;
+
+	do {
+		len = recv(fd, reply, sizeof(*reply), 0);
+	} while (len < 0 && errno == EINTR);
+	fuzz_assert(len == sizeof(*reply));
 }
 
 static void ask(const uint8_t *data, size_t size)
@@ -75,7 +94,7 @@ static void ask(const uint8_t *data, size_t size)
 		return;
 	/* As it is; then as the body of a message that has the right size. */
 	fuzz_assert(send(fd, data, size, MSG_NOSIGNAL) == (ssize_t)size);
-	fuzz_assert(recv(fd, &reply, sizeof(reply), 0) == sizeof(reply));
+	receive(fd, &reply);
 	if (size != sizeof(request))
 		fuzz_assert(reply.error == -EPROTO);
 	memcpy(&request.op, data, size < 4 ? size : 4);
@@ -86,7 +105,7 @@ static void ask(const uint8_t *data, size_t size)
 							sizeof(request) - 8);
 	fuzz_assert(send(fd, &request, sizeof(request), MSG_NOSIGNAL) ==
 		    sizeof(request));
-	fuzz_assert(recv(fd, &reply, sizeof(reply), 0) == sizeof(reply));
+	receive(fd, &reply);
 	fuzz_assert(reply.error <= 0);
 }
 
