@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4
-# takes: 45
+# takes: 50
 #
 # Issue 4, line 9: what is made of a list, by the programs that people use.
 
@@ -102,4 +102,11 @@ equal() { # [WITHOUT...]: is the copy up to date?
 	(cd "$dir" && cpio -0 -o -H newc --quiet <"$list") >"$list.cpio"
 	(cd "$copy" && cpio -i -d -m -u --quiet --no-absolute-filenames <"$list.cpio")
 	equal xattr
+}
+
+@test "4.9 consumers: 100 lists, replayed with rsync, keep a copy equal" {
+	mkdir "$copy"
+	bounded -100 python3 "$changes" replay "$dir" "$copy" 100 "$RANDOM" \
+		'hsm-checkpoint -0 --changed --deleted "$dir" |
+		 rsync -aXI -0 --files-from=- --delete-missing-args --force "$dir/" "$copy/"'
 }

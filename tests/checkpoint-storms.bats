@@ -69,3 +69,49 @@ all_listed() {
 	hsm-checkpoint -0 "$dir" >"$list"
 	all_listed 1500
 }
+
+# How many bytes the tracker has read so far: events, as long as there is no cut.
+heard() {
+	sleep 1
+	awk '/^rchar/ { print $2 }' /proc/"$(tracker_pid "$dir")"/io
+}
+
+# Ten thousand writes and 2,000 new files.  Not in it: removals and renames, of which each
+# outside is an event that cannot be ignored (see hsm-checkpoint(8)).
+change_much() { # DIR
+	python3 - "$1" <<-'EOT'
+		import os, sys, time
+		for number in range(10000):
+		    path = os.path.join(sys.argv[1], f"file{number % 50}")
+		    with open(path, "ab") as file:
+		        file.write(b"x")
+		    if number % 5 == 0:
+		        os.close(os.open(f"{path}.{number}", os.O_CREAT))
+		        os.chmod(path, number % 64)
+		    if number % 100 == 0:
+		        time.sleep(0.001)
+	EOT
+}
+
+@test "4.5 storms: what is outside is not listed, and costs nothing after the first event" {
+	local outside before quiet round
+	outside=$(dirname "$dir")/outside
+	mkdir "$outside"
+	for round in 1 2; do # each period begins without marks
+		touch "$outside/first"
+		before=$(heard)
+		change_much "$outside"
+		quiet=$(($(heard) - before))
+		echo "outside: $quiet bytes of events"
+		[ $quiet -lt 2000 ]
+		hsm-checkpoint --json "$dir" >"$list"
+		[ ! -s "$list" ] || fail "listed: $(cat "$list")"
+	done
+	# The measure measures.
+	touch "$dir/first"
+	before=$(heard)
+	change_much "$dir"
+	[ $(($(heard) - before)) -gt 100000 ]
+	hsm-checkpoint "$dir" >"$list"
+	[ "$(grep -c '^file' "$list")" = 2050 ]
+}
