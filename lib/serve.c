@@ -697,21 +697,35 @@ static int find_guard(int fd, pid_t *pid)
 	return hsm_control_peer(fd, pid);
 }
 
-/* Ask the server at the socket `fd` to end, and wait until it has. */
-static int end_process(int fd)
+/* Tell the guard of the server at the socket `fd` to end: its pidfd, -ESRCH. */
+static int signal_guard(int fd)
 {
 	HSM_CLOSE int process = -1;
-	struct pollfd ready = { .events = POLLIN };
 	pid_t pid;
 	int ret = find_guard(fd, &pid);
 
 	if (ret < 0)
 		return ret;
 	process = pidfd_open(pid, 0);
+	if (process < 0 || pidfd_send_signal(process, SIGTERM, NULL, 0) < 0)
+		return -errno;
+	return hsm_steal_fd(&process);
+}
+
+/* Ask the server at the socket `fd` to end, and wait until it has. */
+static int end_process(int fd)
+{
+	struct pollfd ready = { .events = POLLIN };
+	HSM_CLOSE int process = signal_guard(fd);
+	unsigned int tries;
+
+	/* A guard that was killed a moment ago: its standby takes its place. */
+	for (tries = 0; process == -ESRCH && tries < 40; tries++) {
+		poll(NULL, 0, 50);
+		process = signal_guard(fd);
+	}
 	if (process < 0)
-		return -errno;
-	if (pidfd_send_signal(process, SIGTERM, NULL, 0) < 0)
-		return -errno;
+		return process;
 	ready.fd = process;
 	while (poll(&ready, 1, -1) < 0)
 		if (errno != EINTR)
