@@ -112,6 +112,16 @@ static void hydrate_directory(struct hsm_session *session, const char *path)
 		cmd_output_path("", path, "");
 }
 
+static void list_again(struct hsm_session *session, const char *path)
+{
+	int rc = cmd_options.dry_run ? 0 : hsm_tree_list(session, path);
+
+	if (rc < 0)
+		cmd_message_fail(path, reason(rc), rc);
+	else
+		cmd_output_path("", path, "");
+}
+
 static void parse_states(void)
 {
 	char *rest = states, *name;
@@ -171,6 +181,8 @@ int main(int argc, const char **argv)
 		parse_policy();
 		files.directory = hydrate_directory;
 	}
+	if (refresh && !recursive)
+		files.directory = list_again;
 	cmd_interrupt_catch();
 	if (copy_from)
 		run_with_source(&files);

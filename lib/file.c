@@ -45,10 +45,11 @@ static enum hsm_state state_of(struct hsm_facts *facts, uint64_t resident)
 		facts->content = HSM_CONTENT_ALL;
 	if (hsm_facts_dirty(facts))
 		return HSM_DIRTY;
-	if (facts->content == HSM_CONTENT_ALL || facts->flags & HSM_FLAG_WHOLE)
-		return HSM_ONLINE;
+	/* Even where all is here: it is the only copy now. */
 	if (facts->flags & HSM_FLAG_LOST)
 		return HSM_LOST;
+	if (facts->content == HSM_CONTENT_ALL || facts->flags & HSM_FLAG_WHOLE)
+		return HSM_ONLINE;
 	return resident ? HSM_PARTIAL : HSM_OFFLINE;
 }
 

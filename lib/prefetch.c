@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/crawl.h"
+#include "engine/deep.h"
 #include "engine/request.h"
 #include "tree.h"
 
@@ -198,6 +199,39 @@ static int origin_of(struct hsm_tree *tree, int found, char *origin)
 	return ret;
 }
 
+static bool is_lazy(const struct hsm_tree *tree)
+{
+	return tree->store.lazy && !tree->store.listed;
+}
+
+static int list_again(const struct hsm_tree *tree,
+		      const struct hsm_engine *engine, const char *path)
+{
+	struct hsm_crawl crawl = {
+		.log = tree->log, .remote = engine->remote,
+		.store_fd = tree->store.fd, .tree = tree->root,
+		.store_id = tree->id, .jobs = 8, .from = path,
+		.lazy = is_lazy(tree),
+	};
+
+	return hsm_crawl_run(&crawl);
+}
+
+static int list_missing(struct hsm_tree *tree, const struct hsm_engine *engine,
+			int found)
+{
+	HSM_CLOSE int fd = hsm_tree_reopen(tree, found, O_RDONLY | O_DIRECTORY);
+	struct hsm_deep deep = {
+		.log = tree->log, .remote = engine->remote,
+		.store_fd = tree->store.fd, .root = tree->root,
+		.store_id = tree->id, .jobs = 8, .shared = hsm_crawl_share(),
+	};
+
+	if (fd < 0)
+		return fd;
+	return deep.shared ? hsm_deep_run(&deep, fd) : -ENOMEM;
+}
+
 static int list(struct hsm_session *session, const char *path, bool missing)
 {
 	struct hsm_control_request request = { .off = missing };
@@ -214,19 +248,13 @@ static int list(struct hsm_session *session, const char *path, bool missing)
 				    -1);
 	if (ret != -ENOTCONN)
 		return ret;
-	if (missing && (tree->store.listed || !tree->store.lazy))
+	if (missing && !is_lazy(tree))
 		return 0;
 	ret = hsm_tree_engine(tree, 0, &engine);
-	if (!ret) {
-		struct hsm_crawl crawl = {
-			.log = session->log, .remote = engine->remote,
-			.store_fd = tree->store.fd, .tree = tree->root,
-			.store_id = tree->id, .jobs = 8, .from = request.path,
-			.lazy = tree->store.lazy && !tree->store.listed,
-		};
-
-		ret = hsm_crawl_run(&crawl);
-	}
+	if (!ret && !missing)
+		ret = list_again(tree, engine, request.path);
+	if (!ret && is_lazy(tree))
+		ret = list_missing(tree, engine, found);
 	return ret;
 }
 

@@ -479,6 +479,81 @@ triggers() { # how many are below $dir
 	[[ $output == *"everything is listed first: this kernel has no autofs"* && $output == *$'\na01/b1'* ]]
 }
 
+@test "5.9 lazy: a directory that is listed again gains and loses names" {
+	local remote=$TREES/tmp/lazy-$FS-again name
+	rm -rf "$remote"
+	mkdir -p "$remote/x/"{gone,kept,full}
+	for name in offline online dirty open pinned deleted; do
+		echo $name >"$remote/x/$name"
+	done
+	echo below >"$remote/x/gone/file"
+	echo content >"$remote/x/full/file"
+	echo file >"$remote/x/becomes-dir"
+	mkdir "$remote/x/becomes-file"
+	dir=$(new_dir again)
+	serve "${REMOTE}tmp/lazy-$FS-again/" "$dir" --namespace lazy --read-ahead-files 0
+	bounded cat "$dir/x/"{online,dirty,full/file} "$dir/x/gone/file" >/dev/null
+	hsm-evict -q "$dir/x/gone/file"
+	bounded ls "$dir/x/kept" "$dir/x/becomes-file" >/dev/null
+	echo more >>"$dir/x/dirty"
+	echo mine >"$dir/x/local"
+	hsm-mark -q --pin "$dir/x/pinned"
+	rm "$dir/x/deleted"
+	rm -r "$remote/x/"{offline,online,dirty,gone,full,pinned,becomes-file,becomes-dir}
+	mkdir "$remote/x/becomes-dir"
+	echo new >"$remote/x/becomes-dir/new"
+	echo other >"$remote/x/becomes-file"
+	echo new >"$remote/x/new"
+	[ "$(hsm-mark --refresh "$dir/x")" = "$dir/x" ]
+	[ ! -e "$dir/x/offline" ]
+	[ ! -e "$dir/x/gone" ]
+	[ ! -e "$dir/x/deleted" ]
+	is lost "$dir/x/online" "$dir/x/full/file" "$dir/x/pinned"
+	[ "$(cat "$dir/x/online")" = online ]
+	is dirty "$dir/x/dirty"
+	is local "$dir/x/local"
+	# A directory that is new comes when all is listed.
+	hsm-prefetch -q --tree "$dir"
+	wait_for "the end of the triggers" eval '[ "$(triggers)" = 0 ]'
+	hsm-mark -q --refresh "$dir"
+	[ ! -e "$dir/x/deleted" ]
+	[ "$(bounded cat "$dir/x/open" "$dir/x/new" "$dir/x/becomes-dir/new" "$dir/x/becomes-file" | xargs)" = "open new new other" ]
+	# It comes back when the remote has it again.
+	echo offline >"$remote/x/offline"
+	echo online >"$remote/x/online"
+	hsm-mark -q --refresh "$dir/x"
+	[ "$(bounded cat "$dir/x/offline")" = offline ]
+	[[ $(state "$dir/x/online") != lost ]]
+	# One that is open is not taken away from its reader.
+	exec 5<"$dir/x/new"
+	rm "$remote/x/new"
+	hsm-mark -q --refresh "$dir/x"
+	[ "$(cat <&5)" = new ]
+	exec 5<&-
+	is lost "$dir/x/new"
+	rm -r "$remote"
+}
+
+@test "5.9 lazy: hsm-prefetch lists what it walks, with a server and without" {
+	serve_lazy
+	[ "$(hsm-prefetch -R "$dir/a01" | wc -l)" = 6 ]
+	hsm-prefetch -q --tree "$dir/a02"
+	# --tree lists again what was listed, by going there if not before.
+	listed "" a02/ a0{1,2}/ a0{1,2}/b{1,2}/ a0{1,2}/b{1,2}/c1/ a0{1,2}/b{1,2}/c1/d/
+	is online "$dir/a01/b1/c1/d/deep"
+	cold "$dir/a02/b1/c1/d/deep"
+	# The commands know directories that are not listed.
+	[ "$(hsm-mark "$dir/a03/b1/c1/file" | cut -f1)" = offline ]
+	hsm-mark -q --hydrate=full "$dir/a04/b1"
+	stop "$dir"
+	[ "$(hsm-prefetch -R "$dir/a05" | wc -l)" = 6 ]
+	hsm-prefetch -q --tree "$dir"
+	serve "${REMOTE}tmp/lazy-$FS/" "$dir" --namespace lazy
+	mark=$(! [[ $REMOTE == http* ]] || log_mark)
+	same "$dir" "$TREES/tmp/lazy-$FS"
+	listed
+}
+
 @test "5.9 lazy: a tree that was listed lazily is refreshed like any other" {
 	mkdir -p "$TREES/tmp/lazy-$FS-new/x/y"
 	echo old >"$TREES/tmp/lazy-$FS-new/x/y/file"

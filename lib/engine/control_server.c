@@ -73,6 +73,16 @@ static int list_missing(struct hsm_engine *engine, const char *path)
 	return ret;
 }
 
+/* Whether something of the tree may not be listed yet. */
+static bool is_lazy(const struct hsm_engine *engine)
+{
+	unsigned int flags;
+
+	return engine->deep &&
+	       hsm_mark_read(engine->watch.root, NULL, &flags) == 0 &&
+	       flags & HSM_FLAG_BELOW;
+}
+
 static int list(const struct hsm_control_server *server, const char *path,
 		bool missing)
 {
@@ -84,12 +94,18 @@ static int list(const struct hsm_control_server *server, const char *path,
 		.jobs = engine->jobs,
 		.from = path,
 	};
-	int ret = list_missing(engine, path);
+	int ret;
 
-	if (ret <= 0 || missing)
+	if (missing) {
+		ret = list_missing(engine, path);
 		return ret < 0 ? ret : 0;
+	}
+	crawl.lazy = is_lazy(engine);
 	ret = hsm_crawl_run(&crawl);
-
+	if (!ret && crawl.lazy)
+		ret = list_missing(engine, path);
+	if (ret > 0)
+		ret = 0;
 	atomic_fetch_add(&engine->shared->count.skipped, crawl.skipped);
 	return ret;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "engine/crawl.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include "engine/agenda.h"
 #include "engine/engine.h"
 #include "engine/snapshot.h"
+#include "engine/vanish.h"
 #include "local/beneath.h"
 #include "local/extent.h"
 #include "local/placeholder.h"
@@ -216,6 +218,14 @@ static int update(struct hsm_crawl *crawl, int dir_fd, const char *name,
 	return ret;
 }
 
+static bool is_directory(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
 static int make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
 		     const char *name, const struct hsm_version *version,
 		     unsigned int mode, time_t listed)
@@ -229,6 +239,10 @@ static int make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
 	if (mark.version.precision == HSM_PRECISION_NONE)
 		mark.version.mtime = (struct timespec){ .tv_sec = listed };
 	ret = hsm_placeholder_create(dir_fd, name, &mark, mode);
+	/* It was a directory before. */
+	if (ret == -EEXIST && is_directory(dir_fd, name) &&
+	    hsm_vanish(crawl->log, crawl->store_id, dir_fd, name, path) == 0)
+		ret = hsm_placeholder_create(dir_fd, name, &mark, mode);
 	note_own_change(crawl);
 	if (ret == -EEXIST)
 		return update(crawl, dir_fd, name, &mark);
@@ -333,6 +347,16 @@ static int keep_dir(struct listing *listing, const char *path)
 	return release_dirs(listing, NULL);
 }
 
+static int make_directory(struct listing *listing, const char *name,
+			  const struct hsm_mark *mark)
+{
+	unsigned int flags = HSM_FLAG_UNLISTED | HSM_FLAG_BELOW;
+
+	return hsm_placeholder_mkdir(listing->dir_fd, name, mark,
+				     listing->run->crawl->lazy ? flags : 0,
+				     listing->run->first);
+}
+
 static int take_directory(struct listing *listing, const char *name,
 			  const char *path)
 {
@@ -343,10 +367,11 @@ static int take_directory(struct listing *listing, const char *name,
 	if (depth(path) >= DEPTH_MAX)
 		return skip(crawl, listing->path, name, "nested too deep");
 	strcpy(mark.origin, path);
-	fd = hsm_placeholder_mkdir(listing->dir_fd, name, &mark,
-				   crawl->lazy ? HSM_FLAG_UNLISTED |
-						 HSM_FLAG_BELOW : 0,
-				   listing->run->first);
+	fd = make_directory(listing, name, &mark);
+	if (fd == -ENOTDIR && (!crawl->lazy || listing->run->first) &&
+	    hsm_vanish(crawl->log, crawl->store_id, listing->dir_fd, name,
+		       path) == 0)
+		fd = make_directory(listing, name, &mark);
 	if (fd == -ENOTDIR)
 		return skip(crawl, listing->path, name,
 			    "a file of this name is here");
@@ -360,6 +385,11 @@ static bool bad_name(const char *name)
 {
 	return !*name || strchr(name, '/') || !strcmp(name, ".") ||
 	       !strcmp(name, "..") || strlen(name) > NAME_MAX;
+}
+
+static bool is_here(const struct listing *listing, const char *name)
+{
+	return faccessat(listing->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int take_entry(void *arg, const struct hsm_entry *entry)
@@ -380,6 +410,11 @@ static int take_entry(void *arg, const struct hsm_entry *entry)
 	if (join(path, sizeof(path), listing->path, entry->name) < 0)
 		return skip(crawl, listing->path, entry->name,
 			    "its path is too long");
+	/* See hsm_crawl.lazy. */
+	if (crawl->lazy && !listing->run->first &&
+	    entry->type == HSM_ENTRY_DIR && !is_here(listing, entry->name) &&
+	    !hsm_snapshot_knows(&listing->snapshot, entry->name))
+		return 0;
 	note_entry(listing, entry);
 	ret = hsm_snapshot_add(&listing->snapshot, entry->name);
 	if (ret < 0)
@@ -387,8 +422,7 @@ static int take_entry(void *arg, const struct hsm_entry *entry)
 	/* Known before and not here now: it was deleted or renamed here. */
 	if (listing->run->trusted &&
 	    hsm_snapshot_knows(&listing->snapshot, entry->name) &&
-	    faccessat(listing->dir_fd, entry->name, F_OK,
-		      AT_SYMLINK_NOFOLLOW) < 0)
+	    !is_here(listing, entry->name))
 		return 0;
 	switch (entry->type) {
 	case HSM_ENTRY_DIR:
@@ -433,6 +467,27 @@ static void set_error(struct run *run, const char *path, const char *why,
 	pthread_mutex_unlock(&run->lock);
 }
 
+/* What was listed before and is not now. */
+static void take_away(const struct listing *listing)
+{
+	const struct hsm_crawl *crawl = listing->run->crawl;
+	int copy = openat(listing->dir_fd, ".",
+			  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+
+	if (!dir && copy >= 0)
+		close(copy);
+	while (dir && (entry = readdir(dir))) {
+		char path[PATH_MAX];
+
+		if (hsm_snapshot_vanished(&listing->snapshot, entry->d_name) &&
+		    join(path, sizeof(path), listing->path, entry->d_name) == 0)
+			hsm_vanish(crawl->log, crawl->store_id, listing->dir_fd,
+				   entry->d_name, path);
+	}
+}
+
 static int open_directory(const struct hsm_crawl *crawl, const char *path)
 {
 	if (crawl->shallow)
@@ -444,8 +499,12 @@ static int open_directory(const struct hsm_crawl *crawl, const char *path)
 /* The listing is complete. */
 static int end_listing(struct listing *listing, const struct hsm_agenda_dir *dir)
 {
-	int ret = hsm_snapshot_commit(&listing->snapshot);
+	int ret = hsm_snapshot_finish(&listing->snapshot);
 
+	if (!ret && !listing->run->first)
+		take_away(listing);
+	if (!ret)
+		ret = hsm_snapshot_commit(&listing->snapshot);
 	if (!ret && listing->dirs && is_in_itself(listing, dir)) {
 		skip(listing->run->crawl, "", dir->path,
 		     "its directories, for it contains itself");
@@ -464,10 +523,14 @@ static void list_directory(struct run *run, struct hsm_conn *conn,
 	};
 	HSM_CLOSE int dir_fd = open_directory(crawl, path);
 	const char *why = "";
+	unsigned int flags;
 	int ret;
 
 	/* Removed here a moment ago: nothing to list. */
 	if (dir_fd < 0)
+		return;
+	if (crawl->lazy && !crawl->shallow &&
+	    (hsm_mark_read(dir_fd, NULL, &flags) || flags & HSM_FLAG_UNLISTED))
 		return;
 	listing.dir_fd = dir_fd;
 	ret = hsm_snapshot_open(&listing.snapshot, crawl->store_fd, path);
@@ -680,6 +743,14 @@ static int run_shallow(struct hsm_crawl *crawl)
 	return ret;
 }
 
+int hsm_crawl_trust(int store_fd)
+{
+	HSM_CLOSE int fd = openat(store_fd, complete,
+				  O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : 0;
+}
+
 int hsm_crawl_run(struct hsm_crawl *crawl)
 {
 	struct run run = { 0 };
@@ -694,7 +765,7 @@ int hsm_crawl_run(struct hsm_crawl *crawl)
 	 * A crawl that breaks off has named files in snapshots that it has not
 	 * made yet: the next one must not take them for deleted.
 	 */
-	run.trusted = unlinkat(crawl->store_fd, complete, 0) == 0;
+	run.trusted = unlinkat(crawl->store_fd, complete, 0) == 0 || crawl->lazy;
 	if (!ret)
 		ret = start_threads(&run, threads, wanted_threads(crawl), &count);
 	if (count && crawl->progress)
@@ -702,11 +773,5 @@ int hsm_crawl_run(struct hsm_crawl *crawl)
 	while (count)
 		pthread_join(threads[--count], NULL);
 	ret = end(&run, ret);
-	if (!ret) {
-		HSM_CLOSE int fd = openat(crawl->store_fd, complete,
-					  O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-		ret = fd < 0 ? -errno : 0;
-	}
-	return ret;
+	return ret ? ret : hsm_crawl_trust(crawl->store_fd);
 }

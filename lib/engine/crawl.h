@@ -35,7 +35,9 @@ struct hsm_crawl {
 	const char *from;      /* below which remote directory; "" */
 	/*
 	 * Mark each directory that is made as one whose names are not here: the
-	 * tree is served before all of it is listed (frontier.h).
+	 * tree is served before all of it is listed (frontier.h).  A directory
+	 * that is new in one which was listed before is not made: it would be
+	 * seen without a trigger.  Those that are not listed are left out.
 	 */
 	bool lazy;
 	/*
@@ -59,5 +61,8 @@ struct hsm_crawl {
  * crawl lists at the same time is listed once.
  */
 int hsm_crawl_run(struct hsm_crawl *crawl);
+
+/* Every snapshot of the store is of a listing that came to its end. */
+int hsm_crawl_trust(int store_fd);
 
 #endif

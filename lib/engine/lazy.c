@@ -185,6 +185,8 @@ static int finish(struct hsm_lazy *lazy)
 	 */
 	if (!ret)
 		ret = hsm_attendant_open_all(lazy);
+	if (!ret)
+		ret = hsm_crawl_trust(lazy->service->store.fd);
 	if (!ret && !lazy->service->store.listed)
 		ret = hsm_store_set_listed(&lazy->service->store);
 	if (!ret)

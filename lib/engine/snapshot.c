@@ -125,11 +125,14 @@ static void sort_bytes(uint64_t *keys, size_t count, int shift)
 		sort_bytes(keys + start[b], start[b + 1] - start[b], shift - 8);
 }
 
-static int sort(struct hsm_snapshot *snapshot)
+int hsm_snapshot_finish(struct hsm_snapshot *snapshot)
 {
+	int ret = snapshot->buffered ? flush(snapshot) : 0;
 	struct stat st;
 	void *map;
 
+	if (ret)
+		return ret;
 	if (fstat(snapshot->new_fd, &st) < 0)
 		return -errno;
 	if (!st.st_size)
@@ -139,20 +142,26 @@ static int sort(struct hsm_snapshot *snapshot)
 		   snapshot->new_fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
-	sort_bytes(map, (size_t)st.st_size / sizeof(uint64_t), 56);
-	munmap(map, (size_t)st.st_size);
+	snapshot->new = map;
+	snapshot->new_count = (size_t)st.st_size / sizeof(uint64_t);
+	sort_bytes(map, snapshot->new_count, 56);
 	return 0;
+}
+
+bool hsm_snapshot_vanished(const struct hsm_snapshot *snapshot, const char *name)
+{
+	uint64_t key = hash(name);
+
+	return hsm_snapshot_knows(snapshot, name) &&
+	       !(snapshot->new && bsearch(&key, snapshot->new,
+					  snapshot->new_count, sizeof(key),
+					  compare));
 }
 
 int hsm_snapshot_commit(struct hsm_snapshot *snapshot)
 {
 	char link[64];
-	int ret = snapshot->buffered ? flush(snapshot) : 0;
 
-	if (!ret)
-		ret = sort(snapshot);
-	if (ret)
-		return ret;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", snapshot->new_fd);
 	unlinkat(snapshot->dir_fd, snapshot->name, 0);
 	if (linkat(AT_FDCWD, link, snapshot->dir_fd, snapshot->name,
@@ -166,6 +175,8 @@ void hsm_snapshot_close(struct hsm_snapshot *snapshot)
 	if (snapshot->old)
 		munmap((void *)(uintptr_t)snapshot->old,
 		       snapshot->old_count * sizeof(uint64_t));
+	if (snapshot->new)
+		munmap(snapshot->new, snapshot->new_count * sizeof(uint64_t));
 	close(snapshot->new_fd);
 	close(snapshot->dir_fd);
 }

@@ -21,6 +21,8 @@ struct hsm_snapshot {
 	char name[32];
 	const uint64_t *old; /* mapped */
 	size_t old_count;
+	uint64_t *new;       /* mapped, sorted, once it is finished */
+	size_t new_count;
 	uint64_t buffer[HSM_SNAPSHOT_BUFFER];
 	size_t buffered;
 };
@@ -31,7 +33,12 @@ int hsm_snapshot_open(struct hsm_snapshot *snapshot, int store_fd,
 /* Whether the snapshot before this one has `name`. */
 bool hsm_snapshot_knows(const struct hsm_snapshot *snapshot, const char *name);
 int hsm_snapshot_add(struct hsm_snapshot *snapshot, const char *name);
-/* The listing was complete: this one counts from now on. */
+/* The listing was complete: hsm_snapshot_vanished() and commit may follow. */
+int hsm_snapshot_finish(struct hsm_snapshot *snapshot);
+/* Whether the snapshot before this one has `name`, and this one has not. */
+bool hsm_snapshot_vanished(const struct hsm_snapshot *snapshot,
+			   const char *name);
+/* This one counts from now on. */
 int hsm_snapshot_commit(struct hsm_snapshot *snapshot);
 void hsm_snapshot_close(struct hsm_snapshot *snapshot);
 
