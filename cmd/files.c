@@ -42,12 +42,6 @@ static int visit_file(void *arg, struct hsm_file *file)
 	return run->files->file(run->files->arg, file);
 }
 
-/* Are the names of all files below `path` here? */
-static int complete(struct run *run, const char *path)
-{
-	return run->files->complete ? hsm_tree_complete(run->session, path) : 0;
-}
-
 static int visit_directory(struct run *run, const char *path)
 {
 	const struct cmd_files *files = run->files;
@@ -59,9 +53,7 @@ static int visit_directory(struct run *run, const char *path)
 	}
 	if (!files->recursive)
 		return -EISDIR;
-	rc = complete(run, path);
-	if (!rc)
-		rc = hsm_walk(run->session, path, visit_file, walk_failed, run);
+	rc = hsm_walk(run->session, path, visit_file, walk_failed, run);
 	return rc == -ECANCELED ? 0 : rc;
 }
 
@@ -105,9 +97,34 @@ static void count(struct run *run)
 	cmd_paths_begin(&paths, run->files->operands);
 	if (!cmd_paths_use_stdin(&paths))
 		while ((path = cmd_paths_next(&paths)))
-			if (complete(run, path) == 0)
-				hsm_walk(run->session, path, count_file, NULL, run);
+			hsm_walk(run->session, path, count_file, NULL, run);
 	cmd_paths_end(&paths);
+}
+
+/*
+ * See to it that the names of all files below the operands are here.  In a
+ * session of its own: it may take a lock that the work needs, too.
+ */
+static void complete(const struct cmd_files *files, const struct hsm_log *log)
+{
+	struct hsm_session *session;
+	struct cmd_paths paths;
+	const char *path;
+
+	if (!files->complete || hsm_session_new(&session, log) < 0)
+		return;
+	cmd_paths_begin(&paths, files->operands);
+	if (!cmd_paths_use_stdin(&paths))
+		while ((path = cmd_paths_next(&paths))) {
+			int rc = hsm_tree_complete(session, path);
+
+			/* What is no directory of a tree is reported later. */
+			if (rc < 0 && rc != -ENOTDIR && rc != -ENOENT &&
+			    rc != -EXDEV && rc != -ENODATA)
+				fail(path, rc);
+		}
+	cmd_paths_end(&paths);
+	hsm_session_free(session);
 }
 
 void cmd_files_run(const struct cmd_files *files)
@@ -120,6 +137,7 @@ void cmd_files_run(const struct cmd_files *files)
 	const char *path;
 	int rc;
 
+	complete(files, &log);
 	cmd_paths_begin(&paths, files->operands);
 	rc = hsm_session_new(&run.session, &log);
 	if (rc < 0)

@@ -21,7 +21,7 @@ typedef void (*cmd_directory_fn)(struct hsm_session *session, const char *path);
 struct cmd_files {
 	const char *const *operands;
 	bool recursive;
-	bool complete; /* what is not listed yet is, before a walk */
+	bool complete; /* list first what is not listed below the operands */
 	cmd_file_fn file;
 	cmd_directory_fn directory; /* NULL: directories need `recursive` */
 	void *arg;
