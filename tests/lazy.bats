@@ -184,6 +184,20 @@ triggers() { # how many are below $dir
 	[ "$(grep -c b1 "$BATS_TEST_TMPDIR/out")" = 10 ]
 }
 
+@test "5 lazy: what walks through many directories has the next ones listed ahead" {
+	local before after
+	slow_remote 40
+	dir=$(new_dir ahead)
+	serve "${slow}tmp/lazy-$FS-wide/" "$dir" --namespace lazy --jobs 16
+	before=$(date +%s%3N)
+	[ "$(bounded -100 find "$dir" -path "$dir/s00*" -type f | wc -l)" = 99 ]
+	after=$(date +%s%3N)
+	kill "$slow_pid"
+	echo "# find through 1,000 directories, 40 ms each: $((after - before)) ms" >&3
+	# One after the other they take 40 s.
+	((after - before < 8000)) || fail "took $((after - before)) ms"
+}
+
 @test "5.3 lazy: different directories are listed in parallel" {
 	local before after
 	slow_remote 200

@@ -34,6 +34,7 @@ struct hsm_attendant {
 	unsigned int door_count;
 	int chain[CHAIN];      /* directories that open together */
 	unsigned int chain_count;
+	bool read;             /* somebody reads the directory itself */
 	unsigned int covered;  /* triggers that were put below them */
 	struct hsm_walker walker;
 	struct hsm_route route;
@@ -248,9 +249,11 @@ static int list_chain(struct hsm_attendant *attendant, int fd, const char *name,
 		      int pid)
 {
 	struct hsm_walker *walker = &attendant->walker;
+	const char *rest = attendant->route.rest;
 	unsigned int i;
 	int ret = list(attendant, fd);
 
+	attendant->read = false;
 	attendant->chain[0] = fd;
 	attendant->chain_count = 1;
 	if (ret)
@@ -262,6 +265,8 @@ static int list_chain(struct hsm_attendant *attendant, int fd, const char *name,
 		if (!find_route(attendant, walker->paths[i], fd, name, pid))
 			continue;
 		at = dup(fd);
+		attendant->read = walker->enters &&
+				  !rest[strspn(rest, "/")];
 		while (!ret && at >= 0 && attendant->chain_count < CHAIN &&
 		       hsm_route_next(&attendant->route, &at) &&
 		       !attendant->route.links) {
@@ -489,6 +494,8 @@ static int attend(struct hsm_attendant *attendant,
 		ret = list_chain(attendant, fd, name, call->pid);
 	else
 		close(fd);
+	if (!ret && attendant->read)
+		hsm_siblings_note(lazy->siblings, first);
 	if (!ret)
 		ret = open_doors(attendant, namespace);
 	if (!ret)

@@ -12,6 +12,7 @@
 #include "engine/deep.h"
 #include "engine/frontier.h"
 #include "engine/lazy.h"
+#include "engine/siblings.h"
 
 struct hsm_retired;
 struct hsm_attendant;
@@ -22,6 +23,7 @@ struct hsm_lazy {
 	struct hsm_engine *engine;
 	struct hsm_shared *shared;
 	struct hsm_deep deep;
+	struct hsm_siblings *siblings; /* or NULL */
 	int proc;
 	int home;              /* the server's mount namespace */
 	pthread_mutex_t lock;

@@ -307,6 +307,7 @@ int hsm_lazy_start(struct hsm_service *service, struct hsm_engine *engine)
 	service->store.listed = faccessat(service->store.fd, "listed.done",
 					  F_OK, 0) == 0;
 	engine->deep = &lazy->deep;
+	lazy->siblings = hsm_siblings_start(&lazy->deep);
 	ret = start_threads(lazy);
 	if (!ret && (service->store.listed ||
 		     service->options->names == HSM_NAMES_CRAWL))
