@@ -287,7 +287,7 @@ triggers() { # how many are below $dir
 	kill "$slow_pid"
 	dir_gone=$dir
 	hsm-serve --stop "$dir"
-	gone "$dir_gone"
+	wait_for "the end of the server" gone "$dir_gone"
 }
 
 @test "5.4 lazy: a new server goes on where the one before was, and asks for nothing twice" {
