@@ -62,7 +62,7 @@ int hsm_deep_list(struct hsm_deep *deep, int fd, char *error, size_t size)
 		.store_fd = deep->store_fd, .tree = deep->root,
 		.store_id = deep->store_id, .jobs = deep->jobs,
 		.lazy = true, .shallow = true, .only = fd,
-		.shared = deep->shared,
+		.shared = deep->shared, .engine = deep->engine,
 	};
 	struct hsm_mark mark;
 	unsigned int flags;

@@ -17,6 +17,7 @@ struct hsm_deep {
 	uint64_t store_id;
 	unsigned int jobs;
 	struct hsm_crawl_shared *shared;
+	struct hsm_engine *engine; /* as in hsm_crawl; or NULL */
 	/* Called before each request: waits while others are to come first.
 	 * False: give up.  NULL: none. */
 	bool (*may)(void *arg);

@@ -297,7 +297,7 @@ int hsm_lazy_start(struct hsm_service *service, struct hsm_engine *engine)
 		.log = engine->log, .remote = engine->remote,
 		.store_fd = service->store.fd, .root = service->watch.root,
 		.store_id = service->store.id, .jobs = engine->jobs,
-		.shared = hsm_crawl_share(),
+		.shared = hsm_crawl_share(), .engine = engine,
 	};
 	lazy->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	lazy->home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
