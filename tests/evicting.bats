@@ -37,6 +37,7 @@ refuses() { # FILE REASON
 		'sync -f "$dir"; (($(df --output=avail -B1 "$MNT" | tail -n 1) - before > 30 << 20))'
 	(($(stat -c %b "$dir/64M") * 512 <= 4096))
 	stop "$dir"
+	wait_for "the end of the server" gone "$dir"
 	path=$(find "$dir/.hsm" -name 64M -type f)
 	[[ $(filefrag "$path") == *": 0 extents found" ]]
 }
