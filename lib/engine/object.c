@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "engine/engine.h"
 #include "local/extent.h"
+#include "local/placeholder.h"
 
 static unsigned int bucket_of(const struct hsm_handle *handle)
 {
@@ -86,9 +87,14 @@ int hsm_object_describe(struct hsm_object *object,
 {
 	uint64_t end = hsm_facts_size(facts);
 	uint32_t granules = (uint32_t)((end + HSM_GRANULE - 1) / HSM_GRANULE);
-	uint64_t *present = calloc((granules + 63) / 64 + 1, sizeof(*present));
-	char *origin = strdup(facts->mark.origin);
+	uint64_t *present;
+	char *origin;
 
+	/* Made by an older version of us. */
+	if (end > HSM_PLACEHOLDER_MAX)
+		return -EFBIG;
+	present = calloc((granules + 63) / 64 + 1, sizeof(*present));
+	origin = strdup(facts->mark.origin);
 	if (!present || !origin) {
 		free(present);
 		free(origin);

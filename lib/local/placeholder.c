@@ -14,6 +14,8 @@ int hsm_placeholder_renew(int fd, const struct hsm_mark *mark)
 	struct timespec mtime;
 	int ret;
 
+	if (mark->version.size > HSM_PLACEHOLDER_MAX)
+		return -EFBIG;
 	/*
 	 * The mark first: a size that differs from the recorded one would count
 	 * as the user's own truncation after a crash between the two.

@@ -9,9 +9,16 @@
 #include "local/mark.h"
 
 /*
+ * No file is larger, whatever a remote says: what is known of its content in
+ * memory is a bit for each 64 KiB.
+ */
+#define HSM_PLACEHOLDER_MAX (INT64_C(1) << 44)
+
+/*
  * Make the placeholder `name` in `dir_fd`, with size and mtime of `mark` and
  * permissions `mode` (0: 0644).  It gets its name last: nobody ever sees it
- * without its mark.  -EEXIST, -ENOSPC, -EFBIG (too large for this file system).
+ * without its mark.  -EEXIST, -ENOSPC, -EFBIG (too large for this file system,
+ * or for us).
  */
 int hsm_placeholder_create(int dir_fd, const char *name,
 			   const struct hsm_mark *mark, mode_t mode);
