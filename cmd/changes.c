@@ -108,11 +108,14 @@ void cmd_changes_print(struct hsm_changes *changes,
 				 "is kept: --since)", 0);
 		return;
 	}
-	while (!cmd_output_broken() && hsm_changes_next(changes, &change) == 1)
+	while (!cmd_output_broken() && hsm_changes_next(changes, &change) == 1) {
+		if (cmd_options.json && change.replaced && form->deleted)
+			print_object("delete", change.path, NULL);
 		if (!wanted(form, &change))
 			continue;
-		else if (cmd_options.json)
+		if (cmd_options.json)
 			print_objects(&change);
 		else
 			print_path(&change);
+	}
 }

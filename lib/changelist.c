@@ -173,22 +173,47 @@ static int look(struct hsm_changes *changes)
 	return 0;
 }
 
-/* Is a directory above it in the list as gone, or a file?  That says it all. */
-static bool covered(const struct hsm_changes *changes,
-		    const struct hsm_change_entry *entry)
+/* A directory above it that is in the list as gone, or as a file: it says it all. */
+static struct hsm_change_entry *covering(const struct hsm_changes *changes,
+					 const struct hsm_change_entry *entry)
 {
 	size_t len;
 
 	for (len = 1; len < entry->path_len; len++) {
-		const struct hsm_change_entry *above;
+		struct hsm_change_entry *above;
 
 		if (entry->path[len] != '/')
 			continue;
 		above = find(changes, entry->path, len);
 		if (above && !above->directory)
-			return true;
+			return above;
 	}
-	return false;
+	return NULL;
+}
+
+/*
+ * What is gone with a directory is not told by itself.  Where something else has
+ * the directory's name by now, that it is gone is.
+ */
+static void cover(struct hsm_changes *changes, struct hsm_change_entry *entry)
+{
+	struct hsm_change_entry *above = covering(changes, entry);
+
+	entry->covered = above;
+	if (above && above->exists)
+		above->replaced = true;
+}
+
+/* Whether a consumer still has the object at the old name `entry`. */
+static bool can_move(const struct hsm_changes *changes,
+		     const struct hsm_change_entry *entry)
+{
+	const struct hsm_change_entry *above;
+
+	if (!entry || entry->exists || entry->moved)
+		return false;
+	above = covering(changes, entry);
+	return !above || !above->exists;
 }
 
 /*
@@ -203,12 +228,12 @@ static void match_renames(struct hsm_changes *changes)
 		struct hsm_change_entry *entry = &changes->entries[i], *old;
 
 		if (!entry->exists)
-			entry->covered = covered(changes, entry);
+			cover(changes, entry);
 		if (!entry->exists || !entry->from_len ||
 		    entry->what & HSM_RECORD_CREATE)
 			continue;
 		old = find(changes, entry->from, entry->from_len);
-		entry->renamed = old && !old->exists && !old->moved;
+		entry->renamed = can_move(changes, old);
 		if (entry->renamed)
 			old->moved = true;
 	}
@@ -270,6 +295,7 @@ int hsm_changes_next(struct hsm_changes *changes, struct hsm_change *out)
 	} while (entry->covered);
 	set_text(changes, entry, out);
 	out->exists = entry->exists;
+	out->replaced = entry->replaced;
 	out->moved = entry->moved;
 	out->renamed = entry->renamed;
 	out->created = !entry->renamed && entry->what & came;

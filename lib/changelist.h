@@ -12,7 +12,7 @@ struct hsm_change_entry {
 	size_t order;
 	uint32_t what;           /* enum hsm_record_what */
 	uint16_t path_len, from_len;
-	bool exists, directory, covered, moved, renamed;
+	bool exists, directory, covered, replaced, moved, renamed;
 };
 
 struct hsm_changes {

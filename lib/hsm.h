@@ -274,6 +274,7 @@ struct hsm_change {
 	const char *path, *from; /* relative to DIR; "." for itself */
 	bool exists;
 	bool created, renamed, modified, attributes;
+	bool replaced; /* a directory was here, with what the list told before */
 	bool moved; /* nothing here because a rename of the list took it away */
 };
 

@@ -79,6 +79,14 @@ teardown() {
 			--
 			{\"op\":\"create\",\"path\":\"e\"}
 			{\"op\":\"create\",\"path\":\"e/h\"}"
+		# Meanwhile a file came to be where its directory was.
+		moved=$'2200 2300 make file d/h\n3020 3030 swap rename d f'
+		case_of 2 "$moved" "$(second create d)"
+		case_of 2 "$moved" "$(second delete d create d)"
+		case_of 0 "$moved" "$(second delete d create d)
+			--
+			{\"op\":\"create\",\"path\":\"f\"}
+			{\"op\":\"rename\",\"path\":\"f/h\",\"from\":\"d/h\"}"
 		# Names: both of a rename, none of what came and went.
 		case_of 2 "2200 2300 move rename f h" ""
 		case_of 1 "2200 2300 move rename f h" "$(second create h)"

@@ -272,13 +272,23 @@ teardown() {
 	prints "$(printf '%s\n' left/sub left/x moved/sub moved/x removed/sub removed/x)" --deleted
 }
 
-@test "4 checkpoint: a directory that became a file is one line" {
+@test "4 checkpoint: a directory that became a file is one line, in JSON a deletion first" {
 	mkdir "$dir/d"
-	touch "$dir/d/x"
+	touch "$dir/d/x" "$dir/f"
 	track "$dir"
 	rm -r "$dir/d"
 	touch "$dir/d"
+	tells $'delete d\ncreate d' --peek
+	tells "create d" --peek --changed
 	prints d --changed --deleted
+	# While a list is made, or after: what the one list tells of is elsewhere now.
+	mkdir "$dir/e"
+	touch "$dir/e/x"
+	first=$(hsm-checkpoint --list "$dir" | tail -n 1 | cut -f1)
+	prints $'e\ne/x'
+	mv "$dir/e" "$dir/g"
+	mv "$dir/f" "$dir/e"
+	tells $'delete e\ncreate e\ndelete f\ncreate g\ncreate g/x' --since "$first"
 }
 
 @test "4 checkpoint: a directory that was moved out and removed there cannot be told: rescan" {

@@ -43,8 +43,9 @@ List k accounts for
         modify or attrib in list k, needs create or modify in list k+1, too (it is carried over).
         What was stored through a mapping is data of the moment in which it is unmapped.
 
-A rename counts as create, too, when by the lists before its "from" is gone: who did what
-they say has no such object.
+A rename counts as create, too, when by the lists before its "from" is gone, or the directory
+that it was in was deleted and something else made there: who did what they say has no such
+object.
 
 And no list may name a path that leaves DIR, is .hsm or below it, or never existed, or end with
 an exit status that is not 0, unless it is "rescan ." and 1: such lists are counted, and whoever
@@ -314,6 +315,7 @@ class Lists:
         self.status = [int(line[2]) for line in times]
         self.records = 0
         self.gone = set()  # for who has done what the lists so far say
+        self.emptied = set()  # directories that something else took the name of
         self.said = [defaultdict(int) for _ in times]
         self.rescans = [set() for _ in times]
         self.paths = [set() for _ in times]
@@ -333,13 +335,16 @@ class Lists:
             else:
                 self.said[number][name] |= bit
                 if bit == TO:
-                    if not self.gone.isdisjoint(aboves(record["from"], True)):
+                    if not (self.gone.isdisjoint(aboves(record["from"], True)) and
+                            self.emptied.isdisjoint(aboves(record["from"]))):
                         self.said[number][name] |= CREATE
                     self.said[number][record["from"]] |= FROM
                     self.paths[number].add(record["from"])
             self.paths[number].add(name)
         for name, bits in self.said[number].items():
-            (self.gone.discard if bits & ~(DELETE | FROM) else self.gone.add)(name)
+            stays = bits & ~(DELETE | FROM)
+            (self.gone.discard if stays else self.gone.add)(name)
+            (self.emptied.add if stays and bits & DELETE else self.emptied.discard)(name)
 
     def possible(self, change):
         """The lists that may have the change."""
