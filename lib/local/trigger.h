@@ -10,7 +10,7 @@
  * group must have no member but the server's own processes.  The kernel writes
  * to a pipe whose both ends it holds itself: when all of a server is killed,
  * walkers wait for ever (a signal ends that) instead of being told ENOENT, as
- * they would be by a closed pipe (measured on 6.18).
+ * they would be by a closed pipe (fs/autofs/waitq.c: autofs becomes catatonic).
  */
 #ifndef HSM_LOCAL_TRIGGER_H
 #define HSM_LOCAL_TRIGGER_H
