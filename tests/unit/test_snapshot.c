@@ -49,6 +49,7 @@ static void list(const char *path, unsigned int first, unsigned int count)
 		snprintf(name, sizeof(name), "name %u", n);
 		assert_int_equal(hsm_snapshot_add(&snapshot, name), 0);
 	}
+	assert_int_equal(hsm_snapshot_finish(&snapshot), 0);
 	assert_int_equal(hsm_snapshot_commit(&snapshot), 0);
 	hsm_snapshot_close(&snapshot);
 }
@@ -64,6 +65,23 @@ static void expect(const char *path, unsigned int first, unsigned int count)
 		assert_int_equal(hsm_snapshot_knows(&snapshot, name),
 				 n >= first && n < first + count);
 	}
+	hsm_snapshot_close(&snapshot);
+}
+
+static void test_names_that_vanished(void **state)
+{
+	struct hsm_snapshot snapshot;
+
+	(void)state;
+	list("less", 0, 100);
+	assert_int_equal(hsm_snapshot_open(&snapshot, store, "less"), 0);
+	assert_int_equal(hsm_snapshot_add(&snapshot, "name 1"), 0);
+	assert_int_equal(hsm_snapshot_add(&snapshot, "new"), 0);
+	assert_int_equal(hsm_snapshot_finish(&snapshot), 0);
+	assert_false(hsm_snapshot_vanished(&snapshot, "name 1"));
+	assert_false(hsm_snapshot_vanished(&snapshot, "new"));
+	assert_false(hsm_snapshot_vanished(&snapshot, "made here"));
+	assert_true(hsm_snapshot_vanished(&snapshot, "name 2"));
 	hsm_snapshot_close(&snapshot);
 }
 
@@ -96,6 +114,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_are_found),
+		cmocka_unit_test(test_names_that_vanished),
 		cmocka_unit_test(test_folder_is_no_link),
 	};
 
