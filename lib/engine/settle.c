@@ -17,7 +17,7 @@ struct hsm_settle {
 	pthread_cond_t more;
 	pthread_t marker, settler;
 	pthread_cond_t marked;
-	int fd;          /* a file of no name on the same file system */
+	int fd;          /* the file to sync */
 	bool unsynced;   /* marks that may not be durable */
 	struct hsm_handle waiting[WAITING];
 	unsigned int first, count;
@@ -126,7 +126,7 @@ bool hsm_settle_later(struct hsm_engine *engine, const struct hsm_handle *handle
 	return room;
 }
 
-int hsm_settle_start(struct hsm_engine *engine)
+int hsm_settle_start(struct hsm_engine *engine, int fd)
 {
 	struct hsm_settle *self = calloc(1, sizeof(*self));
 	int ret;
@@ -137,11 +137,8 @@ int hsm_settle_start(struct hsm_engine *engine)
 	pthread_mutex_init(&self->lock, NULL);
 	pthread_cond_init(&self->more, NULL);
 	pthread_cond_init(&self->marked, NULL);
-	self->fd = openat(engine->watch.root, ".", O_TMPFILE | O_RDWR |
-			  O_CLOEXEC, 0600);
-	ret = self->fd < 0 ? -errno : 0;
-	if (!ret)
-		ret = -pthread_create(&self->marker, NULL, sync_marks, self);
+	self->fd = fd;
+	ret = -pthread_create(&self->marker, NULL, sync_marks, self);
 	if (!ret)
 		ret = -pthread_create(&self->settler, NULL, work, self);
 	engine->settle = self;
@@ -161,7 +158,6 @@ void hsm_settle_stop(struct hsm_engine *engine)
 	pthread_mutex_unlock(&self->lock);
 	pthread_join(self->marker, NULL);
 	pthread_join(self->settler, NULL);
-	close(self->fd);
 	engine->settle = NULL;
 	free(self);
 }
