@@ -28,7 +28,7 @@
 
 enum {
 	/* Descriptors of one connection, and of the rest but waiting events. */
-	CONN_FDS = 4, OTHER_FDS = 64, FEWEST_EVENTS = 8, AHEAD_SHARE = 8,
+	CONN_FDS = 4, OTHER_FDS = 64, FEWEST_EVENTS = 4, AHEAD_SHARE = 8,
 	SMALLEST_EVENT = sizeof(uint64_t) * 3,
 	AT_ONCE = 2, /* a buffer for the largest event has room for two of those */
 };
@@ -362,7 +362,7 @@ static int start_threads(struct worker *worker)
 {
 	struct hsm_engine *engine = &worker->engine;
 	pthread_t thread;
-	int ret = hsm_settle_start(engine);
+	int ret = hsm_settle_start(engine, worker->service->store.lock);
 
 	if (!ret)
 		ret = hsm_ahead_start(engine);
