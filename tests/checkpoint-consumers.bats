@@ -45,6 +45,12 @@ take_list() { # [plain]: in lines
 	(cd "$copy" && xargs -0 rm -rf --) <"$list.gone"
 }
 
+# For programs that open what has the name of a file in the copy: they would wait
+# for ever where that is a fifo.
+no_fifos() { # <LIST
+	(cd "$copy" && xargs -0 bash -c 'for path; do [ ! -p "$path" ] || rm "$path"; done' -)
+}
+
 equal() { # [WITHOUT...]: is the copy up to date?
 	bounded python3 "$changes" compare "$dir" "$copy" "$@"
 }
@@ -67,6 +73,7 @@ equal() { # [WITHOUT...]: is the copy up to date?
 @test "4.9 consumers: rclone --files-from-raw" {
 	begin plain
 	take_list plain
+	tr '\n' '\0' <"$list" | no_fifos
 	# It knows nothing but files, and no path that begins with "./".
 	sed 's|^\./||' "$list" |
 		bounded rclone --config "$list.conf" copy --ignore-times --files-from-raw - "$dir" "$copy"
@@ -80,8 +87,7 @@ equal() { # [WITHOUT...]: is the copy up to date?
 	take_list
 	bounded restic -q init
 	(cd "$dir" && bounded restic -q backup --files-from-raw - <"$list")
-	# It opens what has the name of a file, and waits for ever when that is a fifo.
-	(cd "$copy" && xargs -0 -a "$list" bash -c 'for path; do [ ! -p "$path" ] || rm "$path"; done' -)
+	no_fifos <"$list"
 	bounded restic -q restore latest --target "$copy"
 	equal
 }

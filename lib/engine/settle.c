@@ -17,7 +17,6 @@ struct hsm_settle {
 	pthread_cond_t more;
 	pthread_t marker, settler;
 	pthread_cond_t marked;
-	int fd;          /* the file to sync */
 	bool unsynced;   /* marks that may not be durable */
 	struct hsm_handle waiting[WAITING];
 	unsigned int first, count;
@@ -30,6 +29,19 @@ struct hsm_settle {
  * other files.  (btrfs logs the inode alone; but there new data is in new
  * blocks, which its inode finds only together with the mark.)
  */
+static void sync_log(const struct hsm_engine *engine)
+{
+	/*
+	 * A new one each time: one that stays open would keep the file system
+	 * from being made read-only.
+	 */
+	HSM_CLOSE int fd = openat(engine->watch.root, ".", O_TMPFILE | O_RDWR |
+				  O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		fsync(fd);
+}
+
 static void *sync_marks(void *arg)
 {
 	struct hsm_settle *self = arg;
@@ -42,8 +54,7 @@ static void *sync_marks(void *arg)
 		}
 		self->unsynced = false;
 		pthread_mutex_unlock(&self->lock);
-		if (futimens(self->fd, NULL) == 0)
-			fsync(self->fd);
+		sync_log(self->engine);
 		pthread_mutex_lock(&self->lock);
 	}
 	pthread_mutex_unlock(&self->lock);
@@ -126,7 +137,7 @@ bool hsm_settle_later(struct hsm_engine *engine, const struct hsm_handle *handle
 	return room;
 }
 
-int hsm_settle_start(struct hsm_engine *engine, int fd)
+int hsm_settle_start(struct hsm_engine *engine)
 {
 	struct hsm_settle *self = calloc(1, sizeof(*self));
 	int ret;
@@ -137,7 +148,6 @@ int hsm_settle_start(struct hsm_engine *engine, int fd)
 	pthread_mutex_init(&self->lock, NULL);
 	pthread_cond_init(&self->more, NULL);
 	pthread_cond_init(&self->marked, NULL);
-	self->fd = fd;
 	ret = -pthread_create(&self->marker, NULL, sync_marks, self);
 	if (!ret)
 		ret = -pthread_create(&self->settler, NULL, work, self);

@@ -17,12 +17,8 @@
 
 #include "engine/engine.h"
 
-/*
- * Start the threads.  hsm_settle_stop() ends them, when all is settled.  `fd` is
- * a file of the store, borrowed; syncing it takes the marks along.  Open for
- * reading: the file system can be made read-only meanwhile.
- */
-int hsm_settle_start(struct hsm_engine *engine, int fd);
+/* Start the threads.  hsm_settle_stop() ends them, when all is settled. */
+int hsm_settle_start(struct hsm_engine *engine);
 void hsm_settle_stop(struct hsm_engine *engine);
 
 /*

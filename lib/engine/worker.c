@@ -362,7 +362,7 @@ static int start_threads(struct worker *worker)
 {
 	struct hsm_engine *engine = &worker->engine;
 	pthread_t thread;
-	int ret = hsm_settle_start(engine, worker->service->store.lock);
+	int ret = hsm_settle_start(engine);
 
 	if (!ret)
 		ret = hsm_ahead_start(engine);

@@ -105,27 +105,45 @@ int hsm_subjects_note(struct hsm_subjects *subjects,
 	return 0;
 }
 
-char *hsm_subject_path(int root, int fd)
+/* The kernel's path of `fd`, of PATH_MAX bytes.  False: none that is of use. */
+static bool read_path(int fd, char *path)
 {
-	char link[64], path[PATH_MAX];
-	struct stat here, there;
+	char link[64];
 	ssize_t len;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	errno = 0;
-	len = readlink(link, path, sizeof(path) - 1);
-	if (len == sizeof(path) - 1)
+	len = readlink(link, path, PATH_MAX - 1);
+	if (len == PATH_MAX - 1)
 		errno = ENAMETOOLONG;
-	if (len <= 0 || len == sizeof(path) - 1 || path[0] != '/')
-		return NULL;
+	if (len <= 0 || len == PATH_MAX - 1 || path[0] != '/')
+		return false;
 	path[len] = '\0';
-	/* Of what lies outside the mount the kernel tells some path, too. */
-	if (fstat(fd, &here) < 0 ||
-	    fstatat(root, path[1] ? path + 1 : ".", &there,
-		    AT_SYMLINK_NOFOLLOW) < 0 ||
-	    here.st_ino != there.st_ino || here.st_dev != there.st_dev)
+	return true;
+}
+
+char *hsm_subject_path(int root, int fd)
+{
+	char path[PATH_MAX], last[PATH_MAX] = "";
+	struct stat here, there;
+	unsigned int same = 0;
+
+	if (fstat(fd, &here) < 0)
 		return NULL;
-	return strdup(path + 1);
+	/*
+	 * Of what lies outside the mount the kernel tells some path, too.  But
+	 * something else at the path, or nothing, may also mean that the
+	 * directory was moved at this very moment: then it has another one now.
+	 */
+	while (same < 3 && read_path(fd, path)) {
+		if (fstatat(root, path[1] ? path + 1 : ".", &there,
+			    AT_SYMLINK_NOFOLLOW) == 0 &&
+		    here.st_ino == there.st_ino && here.st_dev == there.st_dev)
+			return strdup(path + 1);
+		same = strcmp(path, last) ? 1 : same + 1;
+		strcpy(last, path);
+	}
+	return NULL;
 }
 
 const char *hsm_subject_now(struct hsm_subjects *subjects,

@@ -63,8 +63,7 @@ const char *hsm_subject_was(struct hsm_subjects *subjects,
 
 /*
  * Where the open directory `fd` is below `root`, as a new string; NULL: not
- * there, or moved this very moment (then a record of that follows).  errno is
- * ENAMETOOLONG when it is too deep for a path.
+ * there.  errno is ENAMETOOLONG when it is too deep for a path.
  */
 char *hsm_subject_path(int root, int fd);
 

@@ -142,9 +142,10 @@ int hsm_watch_changes_next(const struct hsm_watch *watch,
 			   struct hsm_handle *out)
 {
 	for (;;) {
-		const struct fanotify_event_metadata *event;
+		struct fanotify_event_metadata event;
 		const struct fanotify_event_info_fid *fid;
 		const struct file_handle *handle;
+		const char *start;
 
 		if (state->pos >= state->len) {
 			state->pos = 0;
@@ -154,21 +155,25 @@ int hsm_watch_changes_next(const struct hsm_watch *watch,
 				return state->len < 0 && errno != EAGAIN &&
 				       errno != EINTR ? -errno : 0;
 		}
-		event = (const void *)(state->buf + state->pos);
-		if (!FAN_EVENT_OK(event, state->len - state->pos))
+		/* The kernel aligns events to 4 bytes, the struct needs 8. */
+		start = state->buf + state->pos;
+		if (state->len - state->pos < (long)sizeof(event))
 			return -EBADMSG;
-		state->pos += event->event_len;
-		if (event->mask & FAN_Q_OVERFLOW)
+		memcpy(&event, start, sizeof(event));
+		if (!FAN_EVENT_OK(&event, state->len - state->pos))
+			return -EBADMSG;
+		state->pos += event.event_len;
+		if (event.mask & FAN_Q_OVERFLOW)
 			return -EOVERFLOW;
-		fid = (const void *)(event + 1);
-		if (event->event_len < sizeof(*event) + sizeof(*fid) +
-				       sizeof(*handle) ||
+		fid = (const void *)(start + sizeof(event));
+		if (event.event_len < sizeof(event) + sizeof(*fid) +
+				      sizeof(*handle) ||
 		    fid->hdr.info_type != FAN_EVENT_INFO_TYPE_FID)
 			continue;
 		handle = (const void *)fid->handle;
 		if (handle->handle_bytes > HSM_HANDLE_MAX ||
-		    event->event_len < sizeof(*event) + sizeof(*fid) +
-				       sizeof(*handle) + handle->handle_bytes)
+		    event.event_len < sizeof(event) + sizeof(*fid) +
+				      sizeof(*handle) + handle->handle_bytes)
 			continue;
 		memset(out, 0, sizeof(*out));
 		out->bytes = handle->handle_bytes;

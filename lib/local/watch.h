@@ -67,7 +67,7 @@ void hsm_watch_changes_rearm(const struct hsm_watch *watch, int fd);
  * -EOVERFLOW: some were lost.  One caller at a time.
  */
 struct hsm_watch_changes {
-	char buf[4096];
+	_Alignas(8) char buf[4096];
 	long len, pos;
 };
 int hsm_watch_changes_next(const struct hsm_watch *watch,

@@ -183,8 +183,13 @@ needs_log() {
 }
 
 log_mark() { # [SERVER]: a moment in its log
-	sleep 0.2 # a server writes the line after the answer
-	requests_all "${1:-nginx}" | wc -l
+	local before=-1 now
+	# A server writes the line after the answer, a busy one much later.
+	until now=$(requests_all "${1:-nginx}" | wc -l) && ((now == before)); do
+		before=$now
+		sleep 0.2
+	done
+	echo "$now"
 }
 
 # The requests since a moment: METHOD URI STATUS BYTES RANGE [CONNECTION]
