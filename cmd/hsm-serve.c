@@ -162,7 +162,8 @@ static int each_directory(const char *const *operands,
 
 int main(int argc, const char **argv)
 {
-	struct cmd_serve options;
+	/* Static: what it points to is used until the end. */
+	static struct cmd_serve options;
 	const char *const *operands =
 		cmd_options_parse(argc, argv, cmd_serve_table,
 				  "[OPTION...] URL DIR\n"

@@ -2,6 +2,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,17 +26,30 @@ static void print_time(void)
 		fputs(text, stderr);
 }
 
+/* Recursive, as flockfile() would be; but tools that look for races know it. */
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+void cmd_message_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void cmd_message_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
 static void print_line(const char *line)
 {
 	HSM_FREE char *shown = hsm_escape_terminal(line);
 
-	flockfile(stderr);
+	cmd_message_lock();
 	cmd_progress_hide();
 	if (stamped)
 		print_time();
 	fprintf(stderr, "%s: %s\n", program_invocation_short_name,
 		shown ? shown : "out of memory");
-	funlockfile(stderr);
+	cmd_message_unlock();
 }
 
 void cmd_message(const char *format, ...)

@@ -41,6 +41,10 @@ int cmd_message_failure(const struct hsm_failure *failure, const char *what,
 /* 0, or CMD_FAILED after a cmd_message_fail(). */
 int cmd_message_status(void);
 
+/* What is printed between these stays together; they nest. */
+void cmd_message_lock(void);
+void cmd_message_unlock(void);
+
 /* Begin each line with the time from now on (log files). */
 void cmd_message_stamp(void);
 

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "message.h"
 #include "options.h"
 
 enum { PATIENCE_MS = 1000, INTERVAL_MS = 200 };
@@ -135,7 +136,7 @@ void cmd_progress_add(uint64_t bytes)
 {
 	int64_t now;
 
-	flockfile(stderr);
+	cmd_message_lock();
 	bar.done.files++;
 	bar.done.bytes += bytes;
 	if (bar.on) {
@@ -143,25 +144,25 @@ void cmd_progress_add(uint64_t bytes)
 		if (now - bar.drawn_ms >= INTERVAL_MS)
 			draw(now);
 	}
-	funlockfile(stderr);
+	cmd_message_unlock();
 }
 
 void cmd_progress_hide(void)
 {
-	flockfile(stderr);
+	cmd_message_lock();
 	if (bar.visible)
 		fputs(isatty(STDERR_FILENO) ? "\r\033[K" : "\n", stderr);
 	bar.visible = false;
-	funlockfile(stderr);
+	cmd_message_unlock();
 }
 
 void cmd_progress_end(void)
 {
-	flockfile(stderr);
+	cmd_message_lock();
 	if (bar.on && (bar.visible || cmd_options.progress > 0)) {
 		draw(now_ms());
 		fputc('\n', stderr);
 	}
 	bar.on = bar.visible = false;
-	funlockfile(stderr);
+	cmd_message_unlock();
 }

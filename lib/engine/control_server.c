@@ -58,7 +58,7 @@ static int list_missing(struct hsm_engine *engine, const char *path)
 {
 	HSM_CLOSE int fd = -1;
 	unsigned int flags;
-	struct hsm_deep deep;
+	struct hsm_deep deep = { 0 };
 	int ret;
 
 	if (!engine->deep)
@@ -67,7 +67,7 @@ static int list_missing(struct hsm_engine *engine, const char *path)
 	if (fd < 0 || hsm_mark_read(fd, NULL, &flags) < 0 ||
 	    !(flags & (HSM_FLAG_UNLISTED | HSM_FLAG_BELOW)))
 		return 1;
-	deep = *engine->deep;
+	hsm_deep_like(&deep, engine->deep);
 	ret = hsm_deep_run(&deep, fd);
 	atomic_fetch_add(&engine->shared->count.skipped, deep.skipped);
 	return ret;

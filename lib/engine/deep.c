@@ -55,6 +55,17 @@ static int push(struct work *work, int fd)
 	return 0;
 }
 
+void hsm_deep_like(struct hsm_deep *deep, const struct hsm_deep *other)
+{
+	*deep = (struct hsm_deep){
+		.log = other->log, .remote = other->remote,
+		.store_fd = other->store_fd, .root = other->root,
+		.store_id = other->store_id, .jobs = other->jobs,
+		.shared = other->shared, .engine = other->engine,
+		.may = other->may, .arg = other->arg,
+	};
+}
+
 int hsm_deep_list(struct hsm_deep *deep, int fd, char *error, size_t size)
 {
 	struct hsm_crawl crawl = {

@@ -25,6 +25,9 @@ struct hsm_deep {
 	atomic_ulong skipped, failed;
 };
 
+/* `deep` with nothing counted, for a listing like that of `other`. */
+void hsm_deep_like(struct hsm_deep *deep, const struct hsm_deep *other);
+
 /*
  * List all that is not listed at and below the directory `fd`, `jobs`
  * directories at a time.  0: everything below is listed, and marked so.  The

@@ -159,12 +159,12 @@ void hsm_engine_stop(struct hsm_engine *engine)
 		pthread_join(engine->threads[i], NULL);
 	pthread_mutex_lock(&engine->lock);
 	fail_everyone(engine);
+	hsm_queue_free(&engine->queue);
 	pthread_mutex_unlock(&engine->lock);
 	for (i = 0; i < engine->jobs + HSM_QUEUE_SPARE; i++)
 		hsm_conn_close(engine->conns[i]);
 	free(engine->threads);
 	free(engine->conns);
-	hsm_queue_free(&engine->queue);
 }
 
 /*

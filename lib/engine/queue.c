@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct hsm_queue_user {
 	struct hsm_queue_user *next;
@@ -159,4 +160,6 @@ void hsm_queue_free(struct hsm_queue *queue)
 		free(entry);
 	}
 	free(queue->later.objects);
+	/* A server's clients may come until the process ends. */
+	memset(queue, 0, sizeof(*queue));
 }
