@@ -12,24 +12,7 @@
 
 #include "base/cleanup.h"
 #include "local/mount.h"
-
-/* mountinfo escapes space, tab, newline and backslash as \ooo. */
-static void unescape(char *text)
-{
-	char *out = text;
-
-	for (; *text; text++) {
-		unsigned int value;
-
-		if (*text == '\\' && sscanf(text + 1, "%3o", &value) == 1) {
-			*out++ = (char)value;
-			text += 3;
-		} else {
-			*out++ = *text;
-		}
-	}
-	*out = '\0';
-}
+#include "local/mountinfo.h"
 
 static FILE *open_table(int proc)
 {
@@ -54,7 +37,7 @@ bool hsm_door_next(struct hsm_door_walk *walk, struct hsm_door *out)
 			   out->path) != 5)
 			continue;
 		out->device = (uint32_t)makedev(major, minor);
-		unescape(out->path);
+		hsm_mountinfo_unescape(out->path);
 		return true;
 	}
 	return false;

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "local/mark.h"
+#include "local/mountinfo.h"
 
 static void cleanup_file(FILE **file)
 {
@@ -18,24 +19,6 @@ static void cleanup_file(FILE **file)
 }
 
 #define CLOSE_FILE __attribute__((cleanup(cleanup_file)))
-
-/* mountinfo escapes space, tab, newline and backslash as \ooo. */
-static void unescape(char *text)
-{
-	char *out = text;
-
-	for (; *text; text++) {
-		unsigned int value;
-
-		if (*text == '\\' && sscanf(text + 1, "%3o", &value) == 1) {
-			*out++ = (char)value;
-			text += 3;
-		} else {
-			*out++ = *text;
-		}
-	}
-	*out = '\0';
-}
 
 struct line {
 	uint64_t id;
@@ -49,8 +32,8 @@ static bool parse(char *text, struct line *line)
 	if (sscanf(text, "%" SCNu64 " %*u %31s %4095s %4095s", &line->id,
 		   line->device, line->root, line->point) != 4)
 		return false;
-	unescape(line->root);
-	unescape(line->point);
+	hsm_mountinfo_unescape(line->root);
+	hsm_mountinfo_unescape(line->point);
 	return true;
 }
 
