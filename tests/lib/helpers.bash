@@ -183,9 +183,11 @@ needs_log() {
 }
 
 log_mark() { # [SERVER]: a moment in its log
-	local before=-1 now
+	local before=-1 now tries
 	# A server writes the line after the answer, a busy one much later.
-	until now=$(requests_all "${1:-nginx}" | wc -l) && ((now == before)); do
+	for ((tries = 0; tries < 10; tries++)); do
+		now=$(requests_all "${1:-nginx}" | wc -l)
+		((now != before)) || break
 		before=$now
 		sleep 0.2
 	done
