@@ -426,6 +426,12 @@ static void *work(void *arg)
 		_exit(1);
 	}
 	atomic_store(&shared->up, true);
+	/*
+	 * What the worker before this one did itself, such as giving a
+	 * placeholder its new size, is told from a user's change only as long as
+	 * the file is not complete: before anything is filled.
+	 */
+	hsm_changes_drain(&worker->engine, NULL);
 	take_over(worker);
 	if (start_readers(worker) < 0)
 		_exit(1);
