@@ -2,7 +2,6 @@
 /* Checkpoints as the command asks for them. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/cleanup.h"
 #include "changelist.h"
 #include "engine/control.h"
+#include "failure.h"
 #include "hsm.h"
 #include "journal/home.h"
 #include "tree.h"
@@ -25,20 +25,6 @@ struct place {
 	int control;               /* connection to its tracker, or -errno */
 	struct hsm_session *session; /* of a served tree */
 };
-
-static int fail(struct hsm_failure *failure, int ret, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int fail(struct hsm_failure *failure, int ret, const char *format, ...)
-{
-	va_list args;
-
-	failure->kind = HSM_FAILURE_OTHER;
-	va_start(args, format);
-	vsnprintf(failure->text, sizeof(failure->text), format, args);
-	va_end(args);
-	return ret;
-}
 
 static void leave(struct place *place)
 {
@@ -114,21 +100,26 @@ static int find(struct place *place, const char *dir,
 	failure->kind = HSM_FAILURE_NONE;
 	place->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (place->dir < 0)
-		return fail(failure, -errno, "%s: %s", dir, strerror(errno));
+		return hsm_failure_set(failure, -errno, "%s: %s", dir,
+				       strerror(errno));
 	ret = find_served(place);
 	if (ret == -EXDEV)
 		ret = find_tracked(place);
 	if (ret == -ENOENT)
-		ret = fail(failure, ret, "%s: is not tracked (hsm-checkpoint "
-			   "--watch begins that)", dir);
+		ret = hsm_failure_set(failure, ret, "%s: is not tracked "
+				      "(hsm-checkpoint --watch begins that)",
+				      dir);
 	else if (ret == -EINVAL)
-		ret = fail(failure, ret, "%s: is only a part of a served tree",
-			   dir);
+		ret = hsm_failure_set(failure, ret,
+				      "%s: is only a part of a served tree",
+				      dir);
 	else if (ret == -ENOTCONN)
-		ret = fail(failure, ret, "%s: its server was killed", dir);
+		ret = hsm_failure_set(failure, ret, "%s: its server was killed",
+				      dir);
 	else if (ret < 0)
-		ret = fail(failure, ret, "%s: its journal cannot be read: %s",
-			   dir, strerror(-ret));
+		ret = hsm_failure_set(failure, ret,
+				      "%s: its journal cannot be read: %s", dir,
+				      strerror(-ret));
 	if (ret < 0)
 		leave(place);
 	return ret;
@@ -145,18 +136,20 @@ static int read_start(const struct place *place,
 	if (options->since) {
 		ret = hsm_journal_parse(journal, options->since, from);
 		if (ret == -EINVAL)
-			return fail(failure, ret, "%s: is no ID of a checkpoint",
-				    options->since);
+			return hsm_failure_set(failure, ret,
+					       "%s: is no ID of a checkpoint",
+					       options->since);
 	} else if (options->cursor) {
 		ret = hsm_journal_cursor(journal, options->cursor, from);
 		if (ret == -EINVAL)
-			return fail(failure, ret, "%s: cannot be the name of a "
-				    "cursor", options->cursor);
+			return hsm_failure_set(failure, ret,
+					       "%s: cannot be the name of a "
+					       "cursor", options->cursor);
 	}
 	/* Of another journal, or never committed: there is no history. */
 	*unknown = ret == -ENOENT || ret == -EBADMSG;
 	return *unknown || !ret ? 0 :
-	       fail(failure, ret, "%s: %s", place->name, strerror(-ret));
+	       hsm_failure_set(failure, ret, "%s: %s", place->name, strerror(-ret));
 }
 
 /* Lists from + 1 .. last; one that is gone makes the whole incomplete. */
@@ -199,12 +192,14 @@ static int gather(struct place *place,
 		ret = call(place, HSM_CONTROL_CHECKPOINT,
 			   options->keep ? options->keep : KEEP, &reply, NULL);
 	if (ret == -ENOTCONN || ret == -ECONNRESET)
-		return fail(failure, ret, "%s: its tracker does not run",
-			    place->name);
+		return hsm_failure_set(failure, ret,
+				       "%s: its tracker does not run",
+				       place->name);
 	if (ret < 0) {
 		changes->rescan = true;
-		return fail(failure, ret, "%s: no checkpoint was made: %s",
-			    place->name, strerror(-ret));
+		return hsm_failure_set(failure, ret,
+				       "%s: no checkpoint was made: %s",
+				       place->name, strerror(-ret));
 	}
 	last = reply.checkpoint;
 	if (!options->since && !options->cursor)
@@ -216,7 +211,7 @@ static int gather(struct place *place,
 		ret = hsm_changes_add(changes, list);
 	if (!ret)
 		ret = hsm_changes_settle_list(changes);
-	return ret < 0 ? fail(failure, ret, "%s: the list cannot be read: %s",
+	return ret < 0 ? hsm_failure_set(failure, ret, "%s: the list cannot be read: %s",
 			      place->name, strerror(-ret)) : 0;
 }
 
@@ -295,7 +290,7 @@ int hsm_checkpoint_list(const char *dir,
 		fn(arg, id, &time);
 	}
 	leave(&place);
-	return ret < 0 ? fail(failure, ret, "%s: %s", dir, strerror(-ret)) : 0;
+	return ret < 0 ? hsm_failure_set(failure, ret, "%s: %s", dir, strerror(-ret)) : 0;
 }
 
 int hsm_checkpoint_commit(const char *dir, const char *name, const char *id,
@@ -311,12 +306,14 @@ int hsm_checkpoint_commit(const char *dir, const char *name, const char *id,
 	if (!ret && n >= place.journal.period)
 		ret = -ENOENT;
 	if (ret < 0) {
-		ret = fail(failure, ret, "%s: is no checkpoint of %s", id, dir);
+		ret = hsm_failure_set(failure, ret,
+				      "%s: is no checkpoint of %s", id, dir);
 	} else {
 		ret = hsm_journal_commit(&place.journal, name, n);
 		if (ret < 0)
-			ret = fail(failure, ret, "%s: the cursor cannot be "
-				   "written: %s", name, strerror(-ret));
+			ret = hsm_failure_set(failure, ret, "%s: the cursor "
+					      "cannot be written: %s", name,
+					      strerror(-ret));
 	}
 	leave(&place);
 	return ret;

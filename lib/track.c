@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "engine/control.h"
+#include "failure.h"
 #include "hsm.h"
 #include "journal/group.h"
 #include "journal/tracker.h"
@@ -33,21 +33,6 @@ struct track {
 	struct pollfd ready[3 + CLIENTS]; /* signals, listen, group, clients */
 	unsigned int clients;
 };
-
-static int fail(struct hsm_failure *failure, enum hsm_failure_kind kind, int ret,
-		const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static int fail(struct hsm_failure *failure, enum hsm_failure_kind kind, int ret,
-		const char *format, ...)
-{
-	va_list args;
-
-	failure->kind = kind;
-	va_start(args, format);
-	vsnprintf(failure->text, sizeof(failure->text), format, args);
-	va_end(args);
-	return ret;
-}
 
 static int peek(struct track *track, int *fd_to_send)
 {
@@ -180,37 +165,39 @@ static int open_store(const struct track *track, int *store,
 	if (*store < 0 && errno == ENOENT) {
 		if (mkdirat(root, path ? path : ".hsm", 0700) < 0 &&
 		    !(path && errno == EEXIST))
-			return fail(failure, HSM_FAILURE_OTHER, -errno,
-				    "%s: the store cannot be made: %s",
-				    path ? path : dir, strerror(errno));
+			return hsm_failure_set(failure, -errno,
+					       "%s: the store cannot be made: "
+					       "%s", path ? path : dir,
+					       strerror(errno));
 		if (path && symlinkat(path, root, ".hsm") < 0)
-			return fail(failure, HSM_FAILURE_OTHER, -errno,
-				    "%s/.hsm: %s", dir, strerror(errno));
+			return hsm_failure_set(failure, -errno, "%s/.hsm: %s",
+					       dir, strerror(errno));
 		*store = openat(root, ".hsm",
 				O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (*store < 0)
-		return fail(failure, HSM_FAILURE_OTHER, -errno, "%s/.hsm: %s",
-			    dir, strerror(errno));
+		return hsm_failure_set(failure, -errno, "%s/.hsm: %s", dir,
+				       strerror(errno));
 	if (faccessat(*store, "config", F_OK, 0) == 0)
-		return fail(failure, HSM_FAILURE_OTHER, -EBUSY,
-			    "%s: belongs to hsm-serve, which tracks it itself",
-			    dir);
+		return hsm_failure_set(failure, -EBUSY, "%s: belongs to "
+				       "hsm-serve, which tracks it itself",
+				       dir);
 	return 0;
 }
 
 static int refuse(const char *dir, int error, struct hsm_failure *failure)
 {
 	if (error == -EOPNOTSUPP)
-		return fail(failure, HSM_FAILURE_KERNEL, error,
-			    "%s: this kernel or file system has no change events "
-			    "with names", dir);
+		return hsm_failure_set_as(failure, HSM_FAILURE_KERNEL, error,
+					  "%s: this kernel or file system has "
+					  "no change events with names", dir);
 	if (error == -EXDEV)
-		return fail(failure, HSM_FAILURE_KERNEL, error,
-			    "%s: lies in a btrfs subvolume, whose changes the "
-			    "kernel does not tell by file system", dir);
-	return fail(failure, HSM_FAILURE_OTHER, error,
-		    "%s: cannot be tracked: %s", dir, strerror(-error));
+		return hsm_failure_set_as(failure, HSM_FAILURE_KERNEL, error,
+					  "%s: lies in a btrfs subvolume, "
+					  "whose changes the kernel does not "
+					  "tell by file system", dir);
+	return hsm_failure_set(failure, error, "%s: cannot be tracked: %s", dir,
+			       strerror(-error));
 }
 
 static int open_directory(struct track *track, struct hsm_failure *failure)
@@ -221,8 +208,8 @@ static int open_directory(struct track *track, struct hsm_failure *failure)
 	int ret;
 
 	if (dir < 0)
-		return fail(failure, HSM_FAILURE_OTHER, -errno, "%s: %s", name,
-			    strerror(errno));
+		return hsm_failure_set(failure, -errno, "%s: %s", name,
+				       strerror(errno));
 	ret = tracker->mount = hsm_mount_clone(dir);
 	if (ret >= 0) {
 		tracker->root = openat(tracker->mount, ".", O_RDONLY |
@@ -230,11 +217,11 @@ static int open_directory(struct track *track, struct hsm_failure *failure)
 		ret = tracker->root < 0 ? -errno : hsm_mount_is_whole(dir);
 	}
 	if (ret == -EPERM)
-		return fail(failure, HSM_FAILURE_OTHER, ret,
-			    "%s: tracking needs root (CAP_SYS_ADMIN)", name);
+		return hsm_failure_set(failure, ret, "%s: tracking needs root "
+				       "(CAP_SYS_ADMIN)", name);
 	if (ret < 0)
-		return fail(failure, HSM_FAILURE_OTHER, ret, "%s: %s", name,
-			    strerror(-ret));
+		return hsm_failure_set(failure, ret, "%s: %s", name,
+				       strerror(-ret));
 	tracker->whole = ret;
 	/* Before anything is made in it. */
 	ret = hsm_group_open(tracker->root, tracker->mount, tracker->whole);
@@ -268,8 +255,8 @@ static int start(struct track *track, struct hsm_failure *failure)
 	if (!ret)
 		ret = hsm_journal_lock(&tracker->journal);
 	if (ret == -EWOULDBLOCK)
-		return fail(failure, HSM_FAILURE_OTHER, ret,
-			    "%s: is tracked already", dir);
+		return hsm_failure_set(failure, ret, "%s: is tracked already",
+				       dir);
 	/* Who knows what was done meanwhile. */
 	tracker->journal.lost = true;
 	if (!ret)
@@ -308,7 +295,7 @@ int hsm_track(const struct hsm_track_options *options,
 
 	failure->kind = HSM_FAILURE_NONE;
 	if (!track)
-		return fail(failure, HSM_FAILURE_OTHER, -ENOMEM, "out of memory");
+		return hsm_failure_set(failure, -ENOMEM, "out of memory");
 	tracker = &track->tracker;
 	track->options = options;
 	track->listen = -1;
