@@ -10,10 +10,7 @@ load lib/helpers
 load lib/processes
 
 teardown() {
-	local pid
-	for pid in ${stopped:-}; do
-		kill -CONT "$pid" 2>/dev/null || true
-	done
+	wake ${stopped:-}
 	[ -z "${slow_pid:-}" ] || kill "$slow_pid"
 	stop_all
 	rm -rf "$TREES/tmp/crash"

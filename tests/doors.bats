@@ -22,14 +22,6 @@ right_through() { # PLACE COMMAND...
 	cmp "$out/5M" "$TREES/files/sizes/5M"
 }
 
-# A process with a mount namespace of its own; sets $there.
-namespace() { # PROPAGATION
-	unshare -m --propagation "$1" sleep 300 3>&- &
-	there=$!
-	wait_for "the namespace" eval \
-		'[ "$(readlink /proc/$there/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ]'
-}
-
 teardown() {
 	[ -z "${there:-}" ] || kill "$there"
 	if mountpoint -q "${door:-/nothing}"; then

@@ -29,14 +29,6 @@ teardown_file() {
 	rm -rf "$TREES/tmp/lazy-$FS" "$TREES/tmp/lazy-$FS-wide"
 }
 
-# A process with a mount namespace of its own; sets $there.
-namespace() { # PROPAGATION
-	unshare -m --propagation "$1" sleep 300 3>&- &
-	there=$!
-	wait_for "the namespace" eval \
-		'[ "$(readlink /proc/$there/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ]'
-}
-
 teardown() {
 	[ -z "${there:-}" ] || kill "$there"
 	there=

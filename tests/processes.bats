@@ -7,10 +7,7 @@ load lib/helpers
 load lib/processes
 
 teardown() {
-	local pid
-	for pid in ${stopped:-}; do
-		kill -CONT "$pid" 2>/dev/null || true
-	done
+	wake ${stopped:-}
 	[ -z "${tracer:-}" ] || kill "$tracer" 2>/dev/null || true
 	[ -z "${slow_pid:-}" ] || kill "$slow_pid"
 	stop_all

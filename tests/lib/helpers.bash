@@ -84,6 +84,14 @@ serve_tree() { # TREE [OPTION...]
 	serve "$REMOTE$tree/" "$dir" "$@"
 }
 
+# A process with a mount namespace of its own; sets $there.
+namespace() { # PROPAGATION
+	unshare -m --propagation "$1" sleep 300 3>&- &
+	there=$!
+	wait_for "the namespace" eval \
+		'[ "$(readlink /proc/$there/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ]'
+}
+
 # End what serve() began, by force where it must be, and remove what new_dir() made.
 stop_all() {
 	local at dir pid result=0

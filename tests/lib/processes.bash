@@ -9,6 +9,14 @@ serve_logged() { # TREE [OPTION...]
 	serve_tree "$@" --log-file "$log"
 }
 
+# For teardown: nobody who was stopped by a test stays so.
+wake() { # [PID...]
+	local pid
+	for pid; do
+		kill -CONT "$pid" 2>/dev/null || true
+	done
+}
+
 standby_pid() {
 	local pid
 	for pid in $(hsm_pids "$dir"); do
