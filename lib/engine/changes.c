@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "engine/engine.h"
@@ -159,74 +158,4 @@ void hsm_changes_forget(struct hsm_engine *engine,
 			engine->deferred[i] =
 				engine->deferred[--engine->deferred_count];
 	pthread_mutex_unlock(&engine->changes_lock);
-}
-
-/* Until thread `tid` is out of its open(2); a moment, unless it is stopped. */
-static void wait_for_open(int tid)
-{
-	unsigned int tries;
-	int flags;
-
-	for (tries = 0; tries < 200; tries++) {
-		enum hsm_call call = hsm_opener_call(tid, &flags);
-
-		if (call != HSM_CALL_OPEN &&
-		    !(call == HSM_CALL_UNKNOWN && tries < 20))
-			return;
-		poll(NULL, 0, 1);
-	}
-}
-
-static int is_dirty(struct hsm_engine *engine, struct hsm_object *object,
-		    uint64_t *size)
-{
-	HSM_CLOSE int fd = hsm_handle_open(engine->watch.root, &object->handle,
-					   O_RDONLY | O_NONBLOCK | O_NOATIME);
-	unsigned int flags;
-	struct stat st;
-
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	*size = (uint64_t)st.st_size;
-	hsm_mark_read(fd, NULL, &flags);
-	return !!(flags & HSM_FLAG_DIRTY);
-}
-
-/* Our write came after the truncation: what the user wanted is an empty file. */
-static int truncate_again(struct hsm_engine *engine, struct hsm_object *object)
-{
-	HSM_CLOSE int fd = hsm_handle_open(engine->watch.root, &object->handle,
-					   O_WRONLY | O_NONBLOCK);
-
-	return fd < 0 ? fd : ftruncate(fd, 0) < 0 ? -errno : 0;
-}
-
-int hsm_changes_settle(struct hsm_engine *engine, struct hsm_object *object,
-		       bool wrote)
-{
-	int admitted[HSM_ADMITTED];
-	unsigned int count, i;
-	uint64_t size = 0, expected;
-	int dirty;
-
-	pthread_mutex_lock(&engine->lock);
-	count = object->admitted_count;
-	for (i = 0; i < count && i < HSM_ADMITTED; i++)
-		admitted[i] = object->admitted[i];
-	object->admitted_count = 0;
-	expected = object->size;
-	pthread_mutex_unlock(&engine->lock);
-	if (!count)
-		return 0;
-	for (i = 0; i < count && i < HSM_ADMITTED; i++)
-		wait_for_open(admitted[i]);
-	hsm_changes_drain(engine, NULL);
-	dirty = is_dirty(engine, object, &size);
-	if (dirty < 0)
-		return dirty;
-	if (dirty && wrote && size)
-		truncate_again(engine, object);
-	return dirty || size != expected ? -ECANCELED : 0;
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "engine/admission.h"
 #include "engine/ahead.h"
-#include "engine/engine.h"
 #include "engine/truncation.h"
 #include "local/extent.h"
 #include "local/lease.h"
@@ -42,7 +42,8 @@ static bool unsettled(struct hsm_engine *engine, const struct hsm_handle *handle
 
 	pthread_mutex_lock(&engine->lock);
 	object = hsm_object_find(engine, handle);
-	result = object && (object->writing || object->admitted_count);
+	result = object && (object->writing || object->admissions ||
+			    object->overlapped);
 	pthread_mutex_unlock(&engine->lock);
 	return result;
 }
@@ -124,11 +125,21 @@ static void describe(struct hsm_engine *engine, const struct hsm_event *event,
 			hsm_opener_has_device(event->tid);
 }
 
+/* Whether the opener may truncate the file as soon as it is let in. */
+static bool may_truncate(const struct hsm_request *request)
+{
+	return request->event->open && !request->event->exec &&
+	       (request->call != HSM_CALL_OPEN ||
+		request->open_flags & O_TRUNC);
+}
+
 static void carry_out(struct hsm_engine *engine, struct hsm_slot *slot,
 		      const struct hsm_handle *handle,
-		      struct hsm_facts *facts, enum hsm_verdict verdict)
+		      struct hsm_facts *facts, const struct hsm_request *request,
+		      enum hsm_verdict verdict)
 {
-	const struct hsm_event *event = &slot->event;
+	const struct hsm_event *event = request->event;
+	int ret = 0;
 	uint64_t size = hsm_facts_size(facts);
 	bool missing = verdict == HSM_VERDICT_FILL_WHOLE;
 	struct hsm_waiter want = { .off = 0, .end = size, .whole = true };
@@ -144,13 +155,14 @@ static void carry_out(struct hsm_engine *engine, struct hsm_slot *slot,
 		hsm_watch_quiet(&engine->watch, event->fd, HSM_QUIET_ALWAYS);
 		break;
 	case HSM_VERDICT_ADMIT:
-		hsm_engine_admit(engine, handle, event->tid);
+		ret = hsm_admission_add(engine, handle, event->fd, facts,
+					event->tid, may_truncate(request));
 		break;
 	case HSM_VERDICT_ALLOW:
 		break;
 	case HSM_VERDICT_REFUSE:
-		hsm_slot_answer(engine, slot, -EIO);
-		return;
+		ret = -EIO;
+		break;
 	case HSM_VERDICT_FILL:
 		want.whole = false;
 		want.off = event->off;
@@ -170,7 +182,7 @@ static void carry_out(struct hsm_engine *engine, struct hsm_slot *slot,
 		submit(engine, slot, handle, facts, &want);
 		return;
 	}
-	hsm_slot_answer(engine, slot, 0);
+	hsm_slot_answer(engine, slot, ret);
 }
 
 /* Have the event decided by a thread that waits for our write to end. */
@@ -180,14 +192,6 @@ static void postpone(struct hsm_engine *engine, struct hsm_slot *slot,
 	const struct hsm_waiter want = { .undecided = true };
 
 	submit(engine, slot, handle, facts, &want);
-}
-
-/* Whether the opener may truncate the file as soon as it is let in. */
-static bool may_truncate(const struct hsm_request *request)
-{
-	return request->event->open && !request->event->exec &&
-	       (request->call != HSM_CALL_OPEN ||
-		request->open_flags & O_TRUNC);
 }
 
 /* Whether something must be written or waited for before a verdict. */
@@ -260,6 +264,8 @@ void hsm_dispatch(struct hsm_engine *engine, struct hsm_slot *slot,
 	if (!event->open && event->count > TRUNCATE_PAGE && !settled &&
 	    hsm_engine_access(engine, handle, slot))
 		return;
+	if (!settled)
+		hsm_admission_prune(engine, handle);
 	ret = hsm_inspect(event->fd, engine->store_id, &facts);
 	if (ret) {
 		hsm_slot_answer(engine, slot, ret);
@@ -273,5 +279,5 @@ void hsm_dispatch(struct hsm_engine *engine, struct hsm_slot *slot,
 	if (verdict == HSM_VERDICT_FILL && !settled &&
 	    hsm_engine_access(engine, handle, slot))
 		return;
-	carry_out(engine, slot, handle, &facts, verdict);
+	carry_out(engine, slot, handle, &facts, &request, verdict);
 }

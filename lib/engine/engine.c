@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine/engine.h"
 #include "engine/task.h"
@@ -250,7 +249,7 @@ static struct hsm_object *find_known(struct hsm_engine *engine,
 	struct hsm_object *object = hsm_object_find(engine, handle);
 	bool known = object && object->loaded && !object->quiet &&
 		     object->writers == HSM_WRITERS_NONE &&
-		     !object->admitted_count &&
+		     !object->admissions &&
 		     object->size == (uint64_t)object->version.size;
 
 	return known ? object : NULL;
@@ -289,33 +288,6 @@ bool hsm_engine_access(struct hsm_engine *engine, const struct hsm_handle *handl
 	return object;
 }
 
-/*
- * The object of a file.  What the facts say may be from the middle of a write
- * of ours that is over by now: a new object looks again, when no write is.
- */
-static int get_object(struct hsm_engine *engine, const struct hsm_handle *handle,
-		      int fd, struct hsm_facts *facts, struct hsm_object **out)
-{
-	struct hsm_object *object = hsm_object_find(engine, handle);
-	int ret = 0;
-
-	if (!object) {
-		ret = hsm_inspect(fd, engine->store_id, facts);
-		if (!ret && !(object = hsm_object_make(engine, handle, facts)))
-			ret = -ENOMEM;
-	} else if (!object->transfers && !object->loading && !object->writing &&
-		   (object->size != (uint64_t)facts->st.st_size ||
-		    memcmp(&object->version, &facts->mark.version,
-			   sizeof(object->version)))) {
-		/* Another size or version than we knew: believe the file. */
-		ret = hsm_inspect(fd, engine->store_id, facts);
-		if (!ret)
-			ret = hsm_object_describe(object, facts);
-	}
-	*out = object;
-	return ret;
-}
-
 void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handle,
 		       int fd, struct hsm_facts *facts,
 		       struct hsm_waiter *waiter)
@@ -325,7 +297,7 @@ void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handl
 	int ret;
 
 	pthread_mutex_lock(&engine->lock);
-	ret = get_object(engine, handle, fd, facts, &object);
+	ret = hsm_object_of(engine, handle, fd, facts, &object);
 	if (ret) {
 		pthread_mutex_unlock(&engine->lock);
 		if (waiter->slot)
@@ -338,22 +310,6 @@ void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handl
 	list = add_waiter(engine, object, waiter);
 	pthread_mutex_unlock(&engine->lock);
 	hsm_waiters_finish(engine, object, list);
-}
-
-void hsm_engine_admit(struct hsm_engine *engine, const struct hsm_handle *handle,
-		      int tid)
-{
-	struct hsm_object *object;
-
-	pthread_mutex_lock(&engine->lock);
-	object = hsm_object_find(engine, handle);
-	if (object) {
-		if (object->admitted_count < HSM_ADMITTED)
-			object->admitted[object->admitted_count] = tid;
-		object->admitted_count++;
-		object->writers = HSM_WRITERS_UNKNOWN;
-	}
-	pthread_mutex_unlock(&engine->lock);
 }
 
 void hsm_engine_forget(struct hsm_engine *engine,

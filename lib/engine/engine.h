@@ -74,8 +74,6 @@ enum hsm_writers {
 	HSM_WRITERS_NONE, /* and whoever comes must pass an open event first */
 };
 
-enum { HSM_ADMITTED = 16 };
-
 /* A file that is being filled, or was a moment ago. */
 struct hsm_object {
 	struct hsm_object *next;
@@ -93,8 +91,8 @@ struct hsm_object {
 	uint32_t granules, missing;
 	bool quiet;             /* complete, and marked to raise no events */
 	enum hsm_writers writers;
-	int admitted[HSM_ADMITTED]; /* threads that may truncate in their open */
-	unsigned int admitted_count;
+	struct hsm_admission *admissions; /* see admission.h */
+	bool overlapped;        /* a write of ours may have met one of them */
 	unsigned int generation; /* counts truncations and loads */
 	unsigned int versions;   /* counts descriptions */
 	pthread_mutex_t write_lock; /* around each write of ours */
@@ -166,10 +164,6 @@ void hsm_engine_submit(struct hsm_engine *engine, const struct hsm_handle *handl
 		       int fd, struct hsm_facts *facts,
 		       struct hsm_waiter *waiter);
 
-/* Note that thread `tid` was let in and may truncate the file in its open. */
-void hsm_engine_admit(struct hsm_engine *engine, const struct hsm_handle *handle,
-		      int tid);
-
 /*
  * The short way for an access to a file that is known and that nobody writes:
  * answered at once when all of it is here, else waiting for the rest.  False:
@@ -214,6 +208,14 @@ struct hsm_object *hsm_object_find(struct hsm_engine *engine,
 struct hsm_object *hsm_object_make(struct hsm_engine *engine,
 				   const struct hsm_handle *handle,
 				   const struct hsm_facts *facts);
+
+/*
+ * The object of the file that `fd` is, made when there is none.  What the facts say
+ * may be from the middle of a write of ours that is over by now: they are brought
+ * up to date, when no write is under way.  -ENOMEM, -EFBIG, -errno.
+ */
+int hsm_object_of(struct hsm_engine *engine, const struct hsm_handle *handle,
+		  int fd, struct hsm_facts *facts, struct hsm_object **out);
 void hsm_object_get(struct hsm_engine *engine, struct hsm_object *object);
 void hsm_object_put(struct hsm_engine *engine, struct hsm_object *object);
 void hsm_object_free(struct hsm_engine *engine, struct hsm_object *object);
@@ -261,14 +263,6 @@ bool hsm_changes_pending(struct hsm_engine *engine);
  */
 void hsm_changes_forget(struct hsm_engine *engine,
 			const struct hsm_handle *handle);
-
-/*
- * With object->write_lock held: wait until all who were admitted are through
- * their open, and see whether one truncated.  -ECANCELED: the file is not ours
- * to fill any more.
- */
-int hsm_changes_settle(struct hsm_engine *engine, struct hsm_object *object,
-		       bool wrote);
 
 /* ---- transfer.c ---- */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "engine/engine.h"
+#include "engine/admission.h"
 #include "local/extent.h"
 #include "local/placeholder.h"
 
@@ -48,6 +48,7 @@ void hsm_object_free(struct hsm_engine *engine, struct hsm_object *object)
 		p = &(*p)->next;
 	*p = object->next;
 	pthread_mutex_destroy(&object->write_lock);
+	hsm_admission_free(object);
 	free(object->present);
 	free(object->origin);
 	free(object);
@@ -59,27 +60,53 @@ void hsm_object_get(struct hsm_engine *engine, struct hsm_object *object)
 	object->refs++;
 }
 
-void hsm_object_put(struct hsm_engine *engine, struct hsm_object *object)
+/*
+ * What is complete, or was never looked at, is on disk and not here.  But reserved
+ * space that was filled looks empty on disk until it is written back, and a
+ * reader who comes before it is quiet must not wait for that.
+ */
+static bool is_known_best(const struct hsm_object *object)
 {
-	if (--object->refs)
-		return;
-	/*
-	 * What is complete, or was never looked at, is on disk and not here.  But
-	 * reserved space that was filled looks empty on disk until it is written
-	 * back, and a reader who comes before it is quiet must not wait for that.
-	 */
-	if (!object->loaded ||
-	    (!object->missing &&
-	     (object->quiet || object->size < HSM_RESERVE))) {
-		hsm_object_free(engine, object);
-		return;
-	}
+	if (object->admissions || object->overlapped)
+		return true;
+	return object->loaded &&
+	       (object->missing ||
+		(!object->quiet && object->size >= HSM_RESERVE));
+}
+
+static void append_idle(struct hsm_engine *engine, struct hsm_object *object)
+{
 	object->idle_prev = engine->idle.idle_prev;
 	object->idle_next = &engine->idle;
 	object->idle_prev->idle_next = object;
 	object->idle_next->idle_prev = object;
-	if (++engine->idle_count > HSM_IDLE_OBJECTS)
-		hsm_object_free(engine, engine->idle.idle_next);
+	engine->idle_count++;
+}
+
+/* The oldest one goes; whoever is still in an open of it keeps it a while. */
+static void forget_oldest(struct hsm_engine *engine)
+{
+	struct hsm_object *oldest = engine->idle.idle_next;
+
+	if (!hsm_admission_lives(oldest)) {
+		hsm_object_free(engine, oldest);
+		return;
+	}
+	unlink_idle(engine, oldest);
+	append_idle(engine, oldest);
+}
+
+void hsm_object_put(struct hsm_engine *engine, struct hsm_object *object)
+{
+	if (--object->refs)
+		return;
+	if (!is_known_best(object)) {
+		hsm_object_free(engine, object);
+		return;
+	}
+	append_idle(engine, object);
+	if (engine->idle_count > HSM_IDLE_OBJECTS)
+		forget_oldest(engine);
 }
 
 int hsm_object_describe(struct hsm_object *object,
@@ -149,6 +176,29 @@ struct hsm_object *hsm_object_make(struct hsm_engine *engine,
 	object->next = engine->buckets[bucket];
 	engine->buckets[bucket] = object;
 	return object;
+}
+
+int hsm_object_of(struct hsm_engine *engine, const struct hsm_handle *handle,
+		  int fd, struct hsm_facts *facts, struct hsm_object **out)
+{
+	struct hsm_object *object = hsm_object_find(engine, handle);
+	int ret = 0;
+
+	if (!object) {
+		ret = hsm_inspect(fd, engine->store_id, facts);
+		if (!ret && !(object = hsm_object_make(engine, handle, facts)))
+			ret = -ENOMEM;
+	} else if (!object->transfers && !object->loading && !object->writing &&
+		   (object->size != (uint64_t)facts->st.st_size ||
+		    memcmp(&object->version, &facts->mark.version,
+			   sizeof(object->version)))) {
+		/* Another size or version than we knew: believe the file. */
+		ret = hsm_inspect(fd, engine->store_id, facts);
+		if (!ret)
+			ret = hsm_object_describe(object, facts);
+	}
+	*out = object;
+	return ret;
 }
 
 static bool test(const struct hsm_object *object, uint64_t granule)

@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "engine/admission.h"
 #include "engine/blame.h"
-#include "engine/engine.h"
 #include "engine/task.h"
 #include "local/extent.h"
 #include "local/placeholder.h"
@@ -81,7 +81,7 @@ static void redecide(struct hsm_object *object)
 static int write_run(struct hsm_engine *engine, struct hsm_object *object,
 		     const char *buf, size_t len, uint64_t off)
 {
-	int ret = hsm_changes_settle(engine, object, false);
+	int ret = hsm_admission_settle(engine, object, false);
 
 	if (ret)
 		return ret;
@@ -90,7 +90,7 @@ static int write_run(struct hsm_engine *engine, struct hsm_object *object,
 			     &object->mtime, buf, len, off);
 	hsm_task_written();
 	if (!ret)
-		ret = hsm_changes_settle(engine, object, true);
+		ret = hsm_admission_settle(engine, object, true);
 	return ret;
 }
 
@@ -164,7 +164,7 @@ static int make_room(struct hsm_engine *engine, struct hsm_object *object,
 	if (end - off < HSM_RESERVE)
 		return 0;
 	pthread_mutex_lock(&object->write_lock);
-	ret = hsm_changes_settle(engine, object, false);
+	ret = hsm_admission_settle(engine, object, false);
 	if (!ret)
 		ret = reserve(engine, object, off, end);
 	pthread_mutex_unlock(&object->write_lock);
@@ -274,6 +274,8 @@ static int renew(struct hsm_engine *engine, struct hsm_object *object,
 	current = version == object->versions;
 	pthread_mutex_unlock(&engine->lock);
 	if (current)
+		ret = hsm_admission_settle(engine, object, false);
+	if (current && !ret)
 		ret = renew_as(engine, object, now);
 	pthread_mutex_unlock(&object->write_lock);
 	return ret;
@@ -288,6 +290,8 @@ static void report(struct hsm_engine *engine, struct hsm_object *object,
 
 	if (error == -ENOSPC || error == -EDQUOT)
 		why = "no space left to fill it";
+	if (error == -EBUSY)
+		why = "somebody has long been about to truncate it";
 	if (error == -EHOSTDOWN)
 		why = "nothing comes from the remote";
 	hsm_log(engine->log, HSM_LOG_ERROR, "%s: cannot be fetched: %s%s%s",
@@ -609,7 +613,7 @@ static void serve_locked(struct hsm_engine *engine, struct hsm_object *object,
 {
 	pthread_mutex_unlock(&engine->lock);
 	pthread_mutex_lock(&object->write_lock);
-	hsm_changes_settle(engine, object, false);
+	hsm_admission_settle(engine, object, false);
 	while (list) {
 		struct hsm_waiter *w = list;
 

@@ -22,6 +22,12 @@ enum hsm_call {
 enum hsm_call hsm_opener_call(int tid, int *flags);
 
 /*
+ * A number for the system call that thread `tid` waits in: another one as soon as
+ * it is out of it.  0: not known.
+ */
+uint64_t hsm_opener_mark(int tid);
+
+/*
  * Whether the name of thread `tid`, of its process or of its executable is in
  * the comma-separated `names`.
  */
