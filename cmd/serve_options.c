@@ -17,7 +17,8 @@ static int stop, status, background, read_only, netrc, insecure;
 static char *ready_fd, *log_file, *store, *names, *max_triggers, *refresh;
 static char *worker_timeout;
 static char *stream_above, *whole_for, *read_ahead_files, *jobs;
-static char *user, **headers, *cacert, *proxy, *retries, *timeout_s;
+static char *user, **headers, *cacert, *proxy, *allow_redirect;
+static char *retries, *timeout_s;
 
 static const struct poptOption process[] = {
 	{ "background", 'b', POPT_ARG_NONE, &background, 0,
@@ -75,10 +76,12 @@ static const struct poptOption remote[] = {
 	{ "proxy", 0, POPT_ARG_STRING, &proxy, 0, "Go through a proxy", "URL" },
 	{ "insecure", 0, POPT_ARG_NONE, &insecure, 0,
 	  "Do not check the server's certificate", NULL },
+	{ "allow-redirect", 0, POPT_ARG_STRING, &allow_redirect, 0,
+	  "Other hosts that redirects may lead to", "HOST[,HOST...]" },
 	{ "retries", 0, POPT_ARG_STRING, &retries, 0,
 	  "Tries after the first one that failed (default: 5)", "N" },
 	{ "timeout", 0, POPT_ARG_STRING, &timeout_s, 0,
-	  "Give up after so long without progress (default: 60)",
+	  "Give up after so long with next to no bytes (default: 60)",
 	  "SECONDS" },
 	POPT_TABLEEND
 };
@@ -190,6 +193,15 @@ static int read_max_triggers(void)
 	return (int)value;
 }
 
+/* A URL here would allow nothing, without a word. */
+static char *read_allow_redirect(void)
+{
+	if (allow_redirect && strpbrk(allow_redirect, "/@ "))
+		cmd_options_refuse("--allow-redirect: %s: not HOST[,HOST...]",
+				   allow_redirect);
+	return allow_redirect;
+}
+
 void cmd_serve_read(struct cmd_serve *out)
 {
 	if (stop && status)
@@ -218,6 +230,7 @@ void cmd_serve_read(struct cmd_serve *out)
 			.cacert = cacert ? cmd_serve_absolute(cacert) : NULL,
 			.proxy = proxy,
 			.headers = (const char *const *)headers,
+			.allow_redirect = read_allow_redirect(),
 			.netrc = netrc,
 			.insecure = insecure,
 			.retries = retries ?

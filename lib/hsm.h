@@ -63,6 +63,7 @@ struct hsm_serve_options {
 	unsigned int worker_timeout_s; /* 0: default */
 	const char *user, *cacert, *proxy;
 	const char *const *headers; /* NULL-terminated, or NULL */
+	const char *allow_redirect; /* "HOST,HOST:PORT,*.DOMAIN", or NULL */
 	bool netrc, insecure;
 	int retries;                /* -1: default */
 	unsigned int timeout_s;     /* 0: default */

@@ -22,6 +22,7 @@ int hsm_service_remote(const struct hsm_service *service,
 		.user = options->user, .netrc = options->netrc,
 		.headers = options->headers, .cacert = options->cacert,
 		.proxy = options->proxy, .insecure = options->insecure,
+		.redirect_hosts = options->allow_redirect,
 		.retries = (unsigned int)options->retries,
 		.timeout_s = options->timeout_s, .jobs = options->jobs,
 	};

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A web server that fails on demand.  Loopback only.
 
-usage: fault-server.py [--port N] [--port-file FILE] [--cert FILE] ROOT
+usage: fault-server.py [--address A] [--port N] [--port-file FILE] [--cert FILE]
+                       ROOT
 
 Serves the tree ROOT with listings (nginx's form), ranges, If-Range, ETag and
 Last-Modified, and prints "listening PORT" when it is ready.  SIGTERM ends it.
@@ -25,7 +26,7 @@ Kinds, with what they take (sizes in bytes of the body):
     reset at=N      RST after N bytes (65536)
     cut at=N        the connection is closed after N bytes (65536)
     stall at=N      nothing more after N bytes (65536); at=-1: no header either
-    slow rate=N     N bytes a second (65536)
+    slow rate=N     N bytes a second (65536), at least 10
     long by=N       N bytes more than Content-Length (100)
     chunked by=N    no Content-Length, N bytes more or less than the file (0)
     close by=N      no Content-Length, the end is the end of the connection
@@ -177,7 +178,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         record = {"method": self.command, "path": path, "kind": self.kind,
                   "time": time.monotonic()}
         for name in ("Range", "If-Range", "Authorization", "Host", "Accept",
-                     "Accept-Encoding"):
+                     "Accept-Encoding", "Cookie", "X-Secret"):
             if name in self.headers:
                 record[name] = self.headers[name]
         record["client"] = self.client_address[1]
@@ -449,6 +450,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--port-file")
     parser.add_argument("--cert")
@@ -456,7 +458,7 @@ def main():
     options = parser.parse_args()
     Handler.root = os.fsencode(options.root.rstrip("/"))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    server = Server(("127.0.0.1", options.port), Handler)
+    server = Server((options.address, options.port), Handler)
     if options.cert:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(options.cert)

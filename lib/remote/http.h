@@ -11,6 +11,7 @@
  *   http_headers.c   the header lines of a question
  *   http_transfer.c  one transfer: send, wait for the answer, take the body
  *   http_request.c   a question: redirects, and tries with patience
+ *   http_pace.c      a body that trickles
  *   http_list.c, http_stat.c, http_stream.c   what remote.h promises
  *
  * Threads: as remote.h has it; a conn and all that is in it belongs to one thread at a
@@ -36,7 +37,9 @@ enum {
 struct hsm_http_remote {
 	struct hsm_remote base;
 	struct curl_slist *file_headers, *list_headers;
-	char *user, *cacert, *capath, *proxy;
+	/* The same without the user's own: for other hosts. */
+	struct curl_slist *file_headers_bare, *list_headers_bare;
+	char *user, *cacert, *capath, *proxy, *redirect_hosts;
 	bool netrc, insecure;
 	unsigned int retries;
 	int64_t timeout_ns;
@@ -47,6 +50,19 @@ struct hsm_http_patience {
 	int64_t end_ns;         /* of the call */
 	int64_t attempt_end_ns; /* of the transfer that runs */
 	unsigned int tries, tries_left;
+};
+
+/*
+ * Slower than this, in bytes a second and over as long as `timeout`, is not to be told
+ * from silence.  All connections of a server share its link.
+ */
+enum { HSM_HTTP_SLOWEST = 128 };
+
+/* What came of a body while we were waiting for it. */
+struct hsm_http_pace {
+	int64_t since_ns; /* we wait, or did when we looked last */
+	int64_t waited_ns;
+	uint64_t bytes;
 };
 
 /* What can be done about the last failure. */
@@ -75,6 +91,7 @@ struct hsm_http_stream {
 	int64_t end;        /* of what is to be delivered; -1: not known */
 	bool unsaid;        /* the server does not say how long the body is */
 	int error;          /* it has failed for good */
+	struct hsm_http_pace pace;
 };
 
 struct hsm_http_conn {
@@ -83,6 +100,7 @@ struct hsm_http_conn {
 	CURL *easy;
 	char curl_error[CURL_ERROR_SIZE];
 	bool no_if_range; /* this server answers If-Range with the whole file */
+	bool anonymous;   /* what `easy` is set to: see hsm_http_options_identify() */
 
 	/* The transfer that runs. */
 	bool busy, done, paused, head, content;
@@ -90,6 +108,7 @@ struct hsm_http_conn {
 	struct hsm_http_answer answer;
 	uint64_t received; /* bytes of its body */
 	char *url;         /* after redirects; as sentences show it */
+	bool foreign;      /* it is of another host than the remote */
 	char range[64], if_range[HSM_ETAG_MAX + 16];
 	struct curl_slist range_header, if_range_header;
 
@@ -124,6 +143,10 @@ void hsm_http_options_free(struct hsm_http_remote *remote);
 /* Set what holds for all transfers of `easy`, which borrows it.  -ENOMEM. */
 int hsm_http_options_apply(const struct hsm_http_remote *remote, CURL *easy);
 
+/* Log in with the next transfer, or (`anonymous`) do not.  -ENOMEM. */
+int hsm_http_options_identify(const struct hsm_http_remote *remote, CURL *easy,
+			      bool anonymous);
+
 /* Valid until the next call; borrows from `conn` and its remote. */
 struct curl_slist *hsm_http_headers(struct hsm_http_conn *conn,
 				    const struct hsm_http_question *question);
@@ -132,12 +155,14 @@ struct curl_slist *hsm_http_headers(struct hsm_http_conn *conn,
 
 /*
  * The URL that `location` means on the page `url`, without userinfo; the caller
- * frees it.  -EACCES: it leaves the host, port and scheme of `root` (from http to
- * https on the same host is no leaving); -EPROTO: not a URL; -ENOMEM.
+ * frees it.  1: it leaves the host, port and scheme of `root` (from http to https on
+ * the same host is no leaving) for one of `hosts` (or NULL, as remote.h has
+ * them), so that it must not see who we are.  -EACCES: for another one, or from https
+ * to http; -EPROTO: not a URL; -ENOMEM.
  * `*out` is also given with -EACCES, for the sentence.  Pure.
  */
 int hsm_http_redirect(const char *root, const char *url, const char *location,
-		      char **out);
+		      const char *hosts, char **out);
 
 /* ------------------------------------------------------------ failures -- */
 
@@ -190,6 +215,17 @@ void hsm_http_patience_renew(const struct hsm_http_conn *conn,
 int hsm_http_ask(struct hsm_http_conn *conn,
 		 const struct hsm_http_question *question,
 		 struct hsm_http_patience *patience);
+
+/* We are about to wait for bytes of a body; what was before does not count. */
+void hsm_http_pace_begin(struct hsm_http_pace *pace);
+
+/*
+ * `len` of them came, after whatever waits and tries.  -ETIMEDOUT: fewer than
+ * HSM_HTTP_SLOWEST a second.  For each of them the patience begins again, so without
+ * this a byte a minute would do.
+ */
+int hsm_http_pace_check(struct hsm_http_conn *conn, struct hsm_http_pace *pace,
+			size_t len);
 
 /*
  * Whether the answer is about a directory: servers add the slash by a redirect

@@ -56,14 +56,17 @@ struct curl_slist *hsm_http_headers(struct hsm_http_conn *conn,
 				    const struct hsm_http_question *question)
 {
 	const struct hsm_http_remote *remote = hsm_http_remote_of(&conn->base);
+	struct curl_slist *file = conn->foreign ? remote->file_headers_bare :
+						  remote->file_headers;
 
 	conn->if_range[0] = '\0';
 	if (question->list)
-		return remote->list_headers;
+		return conn->foreign ? remote->list_headers_bare :
+				       remote->list_headers;
 	if (!question->off && !question->len)
-		return remote->file_headers;
+		return file;
 	print_range(conn, question);
-	add_header(&conn->range_header, conn->range, remote->file_headers);
+	add_header(&conn->range_header, conn->range, file);
 	if (!question->if_range || !print_if_range(conn, question->if_range))
 		return &conn->range_header;
 	return add_header(&conn->if_range_header, conn->if_range,

@@ -34,6 +34,7 @@ static int read_page(struct hsm_http_conn *conn, hsm_entry_fn fn, void *arg,
 {
 	FREE_LISTING struct hsm_listing *listing = NULL;
 	const char *type = conn->answer.type;
+	struct hsm_http_pace pace = { 0 };
 	char piece[PIECE];
 	ssize_t n;
 	int error = hsm_listing_new(&listing, type[0] ? type : NULL, conn->url,
@@ -42,12 +43,16 @@ static int read_page(struct hsm_http_conn *conn, hsm_entry_fn fn, void *arg,
 	while (!error) {
 		struct hsm_http_patience patience = hsm_http_patience(conn);
 
+		hsm_http_pace_begin(&pace);
 		n = hsm_http_body(conn, piece, sizeof(piece), &patience);
 		if (n < 0)
 			return n;
 		if (n == 0)
 			break;
 		*begun = true;
+		error = hsm_http_pace_check(conn, &pace, n);
+		if (error)
+			return error;
 		error = hsm_listing_feed(listing, piece, n);
 	}
 	if (!error)

@@ -25,7 +25,7 @@ static int add_header(struct curl_slist **list, const char *line)
 	return 0;
 }
 
-static int add_headers(struct curl_slist **list, const char *const *lines)
+static int add_file_headers(struct curl_slist **list, const char *const *lines)
 {
 	/* What is encoded has neither the size nor the ranges of the file. */
 	int error = add_header(list, "Accept-Encoding: identity");
@@ -35,13 +35,19 @@ static int add_headers(struct curl_slist **list, const char *const *lines)
 	return error;
 }
 
+static int add_list_headers(struct curl_slist **list, const char *const *lines)
+{
+	return add_file_headers(list, lines) ?:
+	       add_header(list, "Accept: application/json, text/html;q=0.9");
+}
+
 static int copy_headers(struct hsm_http_remote *remote,
 		       const char *const *lines)
 {
-	return add_headers(&remote->file_headers, lines) ?:
-	       add_headers(&remote->list_headers, lines) ?:
-	       add_header(&remote->list_headers,
-			  "Accept: application/json, text/html;q=0.9");
+	return add_file_headers(&remote->file_headers, lines) ?:
+	       add_list_headers(&remote->list_headers, lines) ?:
+	       add_file_headers(&remote->file_headers_bare, NULL) ?:
+	       add_list_headers(&remote->list_headers_bare, NULL);
 }
 
 /* The curl command looks at these, libcurl does not. */
@@ -66,6 +72,7 @@ int hsm_http_options_copy(struct hsm_http_remote *remote, const char *userinfo,
 	remote->insecure = options->insecure;
 	return copy(&remote->user, options->user ?: userinfo) ?:
 	       copy(&remote->proxy, options->proxy) ?:
+	       copy(&remote->redirect_hosts, options->redirect_hosts) ?:
 	       copy_trust(remote, options->cacert) ?:
 	       copy_headers(remote, options->headers);
 }
@@ -74,10 +81,13 @@ void hsm_http_options_free(struct hsm_http_remote *remote)
 {
 	curl_slist_free_all(remote->file_headers);
 	curl_slist_free_all(remote->list_headers);
+	curl_slist_free_all(remote->file_headers_bare);
+	curl_slist_free_all(remote->list_headers_bare);
 	free(remote->user);
 	free(remote->cacert);
 	free(remote->capath);
 	free(remote->proxy);
+	free(remote->redirect_hosts);
 }
 
 static bool set_text(CURL *easy, CURLoption option, const char *text)
@@ -85,12 +95,17 @@ static bool set_text(CURL *easy, CURLoption option, const char *text)
 	return !text || curl_easy_setopt(easy, option, text) == CURLE_OK;
 }
 
-static bool set_identity(CURL *easy, const struct hsm_http_remote *remote)
+int hsm_http_options_identify(const struct hsm_http_remote *remote, CURL *easy,
+			      bool anonymous)
 {
-	curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-	if (remote->netrc)
-		curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
-	return set_text(easy, CURLOPT_USERPWD, remote->user);
+	const char *user = anonymous ? NULL : remote->user;
+	bool netrc = remote->netrc && !anonymous;
+
+	curl_easy_setopt(easy, CURLOPT_NETRC,
+			 (long)(netrc ? CURL_NETRC_OPTIONAL :
+					CURL_NETRC_IGNORED));
+	/* NULL is none. */
+	return curl_easy_setopt(easy, CURLOPT_USERPWD, user) ? -ENOMEM : 0;
 }
 
 static bool set_trust(CURL *easy, const struct hsm_http_remote *remote)
@@ -119,7 +134,8 @@ int hsm_http_options_apply(const struct hsm_http_remote *remote, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	if (!set_text(easy, CURLOPT_USERAGENT, "hsm") ||
 	    !set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
-	    !set_identity(easy, remote) || !set_trust(easy, remote))
+	    !set_trust(easy, remote))
 		return -ENOMEM;
-	return 0;
+	curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+	return hsm_http_options_identify(remote, easy, false);
 }

@@ -37,7 +37,7 @@ static bool has_scheme(CURLU *url, const char *scheme)
 	       strcasecmp(part, scheme) == 0;
 }
 
-static bool may_follow(CURLU *root, CURLU *to)
+static bool is_same_place(CURLU *root, CURLU *to)
 {
 	if (!same_part(root, to, CURLUPART_HOST))
 		return false;
@@ -45,6 +45,61 @@ static bool may_follow(CURLU *root, CURLU *to)
 		return true;
 	return same_part(root, to, CURLUPART_SCHEME) &&
 	       same_part(root, to, CURLUPART_PORT);
+}
+
+/* HOST, *.DOMAIN, or either with :PORT; `len` bytes. */
+static bool matches(const char *item, size_t len, const char *host,
+		    const char *port, bool usual_port)
+{
+	const char *colon = memrchr(item, ':', len);
+	size_t port_len = strlen(port), host_len = strlen(host);
+
+	/* That of an IPv6 address is within brackets. */
+	if (colon && !memchr(colon, ']', len - (size_t)(colon - item))) {
+		if (len - (size_t)(colon + 1 - item) != port_len ||
+		    memcmp(colon + 1, port, port_len))
+			return false;
+		len = (size_t)(colon - item);
+	} else if (!usual_port) {
+		return false;
+	}
+	if (len > 2 && !memcmp(item, "*.", 2)) {
+		item++;
+		len--;
+		if (host_len <= len)
+			return false;
+		host += host_len - len;
+		host_len = len;
+	}
+	return len == host_len && !strncasecmp(item, host, len);
+}
+
+static bool is_allowed(CURLU *to, const char *hosts)
+{
+	FREE_PART char *host = NULL;
+	FREE_PART char *port = NULL;
+	bool usual;
+
+	if (!hosts || (!has_scheme(to, "http") && !has_scheme(to, "https")) ||
+	    curl_url_get(to, CURLUPART_HOST, &host, 0) ||
+	    curl_url_get(to, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT))
+		return false;
+	usual = !strcmp(port, has_scheme(to, "https") ? "443" : "80");
+	while (*hosts) {
+		size_t len = strcspn(hosts, ",");
+
+		if (matches(hosts, len, host, port, usual))
+			return true;
+		hosts += len + (hosts[len] == ',');
+	}
+	return false;
+}
+
+/* What was asked for or came so far in secret stays so. */
+static bool is_downgrade(CURLU *from, const char *url, CURLU *to)
+{
+	return (has_scheme(from, "https") || !strncasecmp(url, "https:", 6)) &&
+	       !has_scheme(to, "https");
 }
 
 /* Nobody but the user says who we are; a fragment is never sent. */
@@ -59,7 +114,7 @@ static int strip(CURLU *url)
 }
 
 int hsm_http_redirect(const char *root, const char *url, const char *location,
-		      char **out)
+		      const char *hosts, char **out)
 {
 	FREE_URL CURLU *from = curl_url();
 	FREE_URL CURLU *to = curl_url();
@@ -77,5 +132,9 @@ int hsm_http_redirect(const char *root, const char *url, const char *location,
 	*out = strdup(text);
 	if (!*out)
 		return -ENOMEM;
-	return may_follow(from, to) ? 0 : -EACCES;
+	if (is_downgrade(from, url, to))
+		return -EACCES;
+	if (is_same_place(from, to))
+		return 0;
+	return is_allowed(to, hosts) ? 1 : -EACCES;
 }

@@ -107,7 +107,7 @@ int hsm_http_try_again(struct hsm_http_conn *conn,
 	return error;
 }
 
-static int set_url(struct hsm_http_conn *conn, const char *url)
+static int set_url(struct hsm_http_conn *conn, const char *url, bool foreign)
 {
 	char *copy = strdup(url);
 
@@ -115,6 +115,7 @@ static int set_url(struct hsm_http_conn *conn, const char *url)
 		return hsm_conn_fail(&conn->base, -ENOMEM, "no memory");
 	free(conn->url);
 	conn->url = copy;
+	conn->foreign = foreign;
 	return 0;
 }
 
@@ -132,17 +133,18 @@ bool hsm_http_is_directory(const struct hsm_http_conn *conn)
 static int follow(struct hsm_http_conn *conn)
 {
 	HSM_FREE char *next = NULL;
-	int error = hsm_http_redirect(conn->base.remote->url, conn->url,
-				      conn->answer.location, &next);
+	int result = hsm_http_redirect(
+		conn->base.remote->url, conn->url, conn->answer.location,
+		hsm_http_remote_of(&conn->base)->redirect_hosts, &next);
 
-	if (error == -EACCES)
-		return hsm_conn_fail(&conn->base, error,
+	if (result == -EACCES)
+		return hsm_conn_fail(&conn->base, result,
 				     "%s: redirects to another host, %s: not followed",
 				     conn->url, next);
-	if (error)
-		return hsm_http_fail(conn, error, "redirects to no URL");
+	if (result < 0)
+		return hsm_http_fail(conn, result, "redirects to no URL");
 	hsm_http_end(conn);
-	return set_url(conn, next);
+	return set_url(conn, next, result == 1);
 }
 
 /* One transfer, or a chain of them that redirects make. */
@@ -150,7 +152,7 @@ static int attempt(struct hsm_http_conn *conn,
 		   const struct hsm_http_question *question,
 		   const struct hsm_http_patience *patience)
 {
-	int error = set_url(conn, question->url);
+	int error = set_url(conn, question->url, false);
 
 	for (int hops = 0; !error; hops++) {
 		error = hsm_http_begin(conn, question) ?:

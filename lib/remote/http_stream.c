@@ -200,6 +200,7 @@ static ssize_t fetch(struct hsm_http_conn *conn, char *buf, size_t len,
 {
 	struct hsm_http_stream *stream = &conn->stream;
 	ssize_t n;
+	int error;
 
 	while (stream->skip) {
 		n = hsm_http_body(conn, buf,
@@ -208,6 +209,9 @@ static ssize_t fetch(struct hsm_http_conn *conn, char *buf, size_t len,
 		if (n <= 0)
 			return n;
 		stream->skip -= n;
+		error = hsm_http_pace_check(conn, &stream->pace, n);
+		if (error)
+			return error;
 		hsm_http_patience_renew(conn, patience);
 	}
 	return hsm_http_body(conn, buf, len, patience);
@@ -253,10 +257,14 @@ ssize_t hsm_http_stream_read(struct hsm_conn *base, void *buf, size_t len)
 			len = stream->end - stream->pos;
 	}
 	patience = hsm_http_patience(conn);
+	hsm_http_pace_begin(&stream->pace);
 	n = fetch_surely(conn, buf, len, &patience);
 	if (n > 0) {
 		stream->pos += n;
-		if (stream->unsaid && (int64_t)stream->pos == stream->end)
+		if ((int64_t)stream->pos != stream->end)
+			stream->error = hsm_http_pace_check(conn, &stream->pace,
+							    n);
+		else if (stream->unsaid)
 			stream->error = expect_end(conn, &patience);
 	} else {
 		stream->error = n;

@@ -67,6 +67,16 @@ static void set_method(struct hsm_http_conn *conn, bool head)
 	conn->head = head;
 }
 
+/* Another host gets a question of nobody. */
+static int set_identity(struct hsm_http_conn *conn)
+{
+	if (conn->anonymous == conn->foreign)
+		return 0;
+	conn->anonymous = conn->foreign;
+	return hsm_http_options_identify(hsm_http_remote_of(&conn->base),
+					 conn->easy, conn->anonymous);
+}
+
 int hsm_http_begin(struct hsm_http_conn *conn,
 		   const struct hsm_http_question *question)
 {
@@ -82,7 +92,8 @@ int hsm_http_begin(struct hsm_http_conn *conn,
 	set_method(conn, question->head);
 	curl_easy_setopt(conn->easy, CURLOPT_HTTPHEADER,
 			 hsm_http_headers(conn, question));
-	if (curl_easy_setopt(conn->easy, CURLOPT_URL, conn->url) ||
+	if (set_identity(conn) ||
+	    curl_easy_setopt(conn->easy, CURLOPT_URL, conn->url) ||
 	    curl_multi_add_handle(conn->multi, conn->easy))
 		return hsm_http_fail(conn, -ENOMEM, "no memory");
 	conn->busy = true;

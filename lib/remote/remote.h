@@ -39,6 +39,12 @@ struct hsm_remote_options {
 	const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
 	const char *cacert;
 	const char *proxy;
+	/*
+	 * "HOST,HOST:PORT,*.DOMAIN": where redirects may lead besides the host of the
+	 * URL, without a port to the usual one of the scheme; never from https to
+	 * http.  They get no `user`, `netrc` or `headers`.  NULL: nowhere.
+	 */
+	const char *redirect_hosts;
 	bool insecure;
 	unsigned int retries;       /* tries after the first one */
 	unsigned int timeout_s;     /* without progress; 0: 60 */

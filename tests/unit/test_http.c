@@ -757,6 +757,43 @@ static void test_redirect_to_another_host(void **state)
 	assert_int_equal(requests(), 1);
 }
 
+/* Who we are is told to the host of the URL alone. */
+static void test_redirect_to_an_allowed_host(void **state)
+{
+	static const char *const headers[] = { "X-Secret: x", "Cookie: c",
+					       NULL };
+	char hosts[64];
+	const struct hsm_remote_options options = {
+		.user = "me:secret", .netrc = true, .headers = headers,
+		.redirect_hosts = hosts,
+	};
+	struct names names = { 0 };
+
+	(void)state;
+	text_make(server.dir, ".netrc", "default login me password secret\n");
+	setenv("HOME", server.dir, 1);
+	snprintf(hosts, sizeof(hosts), "elsewhere,localhost:%d", server.port);
+	reopen(server.url, &options);
+	fault("path=/away&kind=redirect&to=http://x:y@localhost:{port}/file");
+	fault("path=/dir/&kind=redirect&to=http://localhost:{port}/");
+	assert_int_equal(read_whole(tree.conn, "away"), SIZE);
+	assert_int_equal(read_range(tree.conn, "away", &anything, 5, 9, 64),
+			 9);
+	assert_int_equal(hsm_conn_list(tree.conn, "dir", names_add, &names),
+			 0);
+	assert_has(names.text, "f file 1000003\n");
+	assert_int_equal(read_whole(tree.conn, "file"), SIZE);
+	/* Four questions, three of them with a second host. */
+	assert_int_equal(requests(), 7);
+	assert_int_equal(requests_with("\"Host\": \"localhost"), 3);
+	assert_int_equal(requests_with("\"Authorization\""), 4);
+	assert_int_equal(requests_with("\"X-Secret\""), 4);
+	assert_int_equal(requests_with("\"Cookie\""), 4);
+	assert_int_equal(requests_with("\"Accept-Encoding\": \"identity\""), 7);
+	fault("path=/on&kind=redirect&to=http://elsewhere:{port}/file");
+	assert_int_equal(read_whole(tree.conn, "on"), -EACCES);
+}
+
 /* ------------------------------------------------------- credentials -- */
 
 static void test_credentials(void **state)
@@ -905,6 +942,7 @@ int main(void)
 		TEST(test_cancel),
 		TEST(test_redirects),
 		TEST(test_redirect_to_another_host),
+		TEST(test_redirect_to_an_allowed_host),
 		TEST(test_credentials),
 		TEST(test_netrc),
 		TEST(test_headers_and_proxy),

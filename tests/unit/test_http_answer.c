@@ -251,10 +251,62 @@ static void test_redirect(void **state)
 
 		snprintf(page, sizeof(page), "%sd/page", rows[i].root);
 		assert_int_equal(hsm_http_redirect(rows[i].root, page,
-						   rows[i].location, &to),
+						   rows[i].location, NULL,
+						   &to),
 				 rows[i].result);
 		if (rows[i].to)
 			assert_string_equal(to, rows[i].to);
+		free(to);
+	}
+}
+
+/* Where else, when the user says so. */
+static void test_redirect_hosts(void **state)
+{
+	static const struct {
+		const char *page, *hosts, *location;
+		int result;
+	} rows[] = {
+		{ "http://h/p/", "g", "http://g/x", 1 },
+		{ "http://h/p/", "f,g", "http://u:p@G/x", 1 },
+		{ "http://h/p/", "f,g,e", "https://g/x", 1 },
+		{ "http://h/p/", "g", "http://h/x", 0 },
+		{ "http://h/p/", "g", "http://g:81/x", -EACCES },
+		{ "http://h/p/", "g", "https://g:80/x", -EACCES },
+		{ "http://h/p/", "g:81", "http://g:81/x", 1 },
+		{ "http://h/p/", "g:81", "http://g/x", -EACCES },
+		{ "http://h/p/", "g:81", "http://g:8/x", -EACCES },
+		{ "http://h/p/", "g", "http://gg/x", -EACCES },
+		{ "http://h/p/", "gg,,*,", "http://g/x", -EACCES },
+		{ "http://h/p/", "", "http://g/x", -EACCES },
+		{ "http://h/p/", "*.g", "http://a.b.g/x", 1 },
+		{ "http://h/p/", "*.b.g:8", "http://a.b.g:8/x", 1 },
+		{ "http://h/p/", "*.g", "http://g/x", -EACCES },
+		{ "http://h/p/", "*.g", "http://.g/x", -EACCES },
+		{ "http://h/p/", "*.g", "http://bg/x", -EACCES },
+		{ "http://h/p/", "*.g", "http://a.g.h/x", -EACCES },
+		{ "http://h/p/", "[::1]", "http://[::1]/x", 1 },
+		{ "http://h/p/", "[::1]:8", "http://[::1]:8/x", 1 },
+		{ "http://h/p/", "[::1]", "http://[::1]:8/x", -EACCES },
+		{ "http://h/p/", "g,g:21", "ftp://g/x", -EACCES },
+		{ "https://h/p/", "g", "http://g/x", -EACCES },
+		{ "https://h/p/", "g", "https://g/x", 1 },
+		{ "https://g/", "g", "http://h/x", -EACCES },
+		{ "http://g/", "g", "http://h/x", 0 },
+		{ "https://g/", "g", "/x", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		/* What came by https by way of g began with http at h. */
+		const char *root = !strncmp(rows[i].page, "https://h", 9) ?
+				   "https://h/p/" : "http://h/p/";
+		char *to;
+
+		assert_int_equal(hsm_http_redirect(root, rows[i].page,
+						   rows[i].location,
+						   rows[i].hosts, &to),
+				 rows[i].result);
 		free(to);
 	}
 }
@@ -273,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_strange_lines),
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_redirect),
+		cmocka_unit_test(test_redirect_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
