@@ -180,6 +180,34 @@ pauses() { # TREE
 	reader gets right "stall&at=65536&times=1"
 }
 
+@test "3.7 faults: a server that sends ten bytes a second: EIO after the bound" {
+	reader gets EIO "slow&rate=1"
+}
+
+@test "3.7 faults: a reset after each byte, for ever: EIO after the bound" {
+	reader gets EIO "reset&at=1"
+}
+
+@test "3.7 faults: a link of 300 bytes a second, longer than the bound: right bytes" {
+	mkdir -p "$root/slow"
+	head -c 1500 "$root/whole/f1" >"$root/slow/f"
+	dir=$(new_dir slow)
+	serve_faults slow "$dir"
+	order "/slow/f" "kind=slow&rate=300"
+	TIMEOUT=7 reads "$dir/f" "$root/slow/f" right
+	((took > TIMEOUT * 1000))
+}
+
+@test "3.7 faults: a listing of ten bytes a second: given up after the bound" {
+	local before
+	mkdir -p "$root/slow"
+	order "/slow/" "kind=slow&rate=1"
+	before=$(now_ms)
+	run serve_faults slow "$(new_dir slow)"
+	[ "$status" = 4 ]
+	(($(now_ms) - before < TIMEOUT * 1000 + 3000))
+}
+
 @test "3.7 faults: a proxy that cuts each answer at 64 KiB: right bytes" {
 	reader gets right "cut&at=65536"
 }
@@ -368,6 +396,51 @@ is_gone() { # STATUS
 	port=$here
 	heal "/whole/f$n"
 	reads "$dir/f$n" "$root/whole/f$n" right
+}
+
+@test "3.7 faults: a redirect to an allowed host: right bytes, who we are is not sent there" {
+	local n=$BATS_TEST_NUMBER here=$port there pid
+	fault_server "$BATS_TEST_TMPDIR/there" "$root" --address 127.0.0.2
+	others=$pid there=127.0.0.2:$port port=$here
+	echo "default login somebody password secret" >"$BATS_TEST_TMPDIR/.netrc"
+	dir=$(new_dir redirect)
+	HOME=$BATS_TEST_TMPDIR serve_faults whole "$dir" --user somebody:secret --netrc \
+		--header "X-Secret: secret" --header "Cookie: secret" --allow-redirect "example.org,$there"
+	order "/whole/f$n" "kind=redirect&to=http://$there/whole/f$n"
+	order "/whole/n$n" "kind=redirect&to=http://127.0.0.2:1/whole/n$n"
+	reads "$dir/f$n" "$root/whole/f$n" right
+	asked "/whole/f$n" >"$BATS_TEST_TMPDIR/here"
+	curl -sf "http://$there/_log" >"$BATS_TEST_TMPDIR/there.log"
+	for word in Authorization X-Secret Cookie; do
+		grep -q "$word" "$BATS_TEST_TMPDIR/here"
+	done
+	grep -q "/whole/f$n" "$BATS_TEST_TMPDIR/there.log"
+	run ! grep -iE "authorization|secret|cookie" "$BATS_TEST_TMPDIR/there.log"
+	# Another port is another server.
+	TIMEOUT=0 reads "$dir/n$n" "$root/whole/n$n" EIO
+	heal "/whole/n$n"
+	reads "$dir/n$n" "$root/whole/n$n" right
+	asked "/whole/n$n" | tail -n 1 | grep Authorization
+}
+
+@test "3.7 faults: a redirect from https to http, to an allowed host: EIO, nothing is sent there" {
+	local n=$BATS_TEST_NUMBER there pid port work=$BATS_TEST_TMPDIR/tls
+	fault_server "$BATS_TEST_TMPDIR/there" "$root" --address 127.0.0.2
+	others=$pid there=127.0.0.2:$port
+	mkdir "$work"
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 \
+		-addext subjectAltName=IP:127.0.0.1 -keyout "$work/key" -out "$work/crt" 2>/dev/null
+	cat "$work/crt" "$work/key" >"$work/both"
+	fault_server "$work" "$root" --cert "$work/both"
+	others+=" $pid"
+	dir=$(new_dir tls)
+	serve "https://127.0.0.1:$port/whole/" "$dir" --cacert "$work/crt" --read-ahead-files 0 \
+		--allow-redirect "$there"
+	curl -skfX POST "https://127.0.0.1:$port/_fault?path=/whole/f$n&kind=redirect&to=http://$there/whole/f$n"
+	TIMEOUT=0 reads "$dir/f$n" "$root/whole/f$n" EIO
+	curl -skfX POST "https://127.0.0.1:$port/_heal?path=/whole/f$n"
+	reads "$dir/f$n" "$root/whole/f$n" right
+	[ -z "$(curl -sf "http://$there/_log")" ]
 }
 
 # ------------------------------------------------------------------ bodies --

@@ -16,6 +16,10 @@ setup() {
 
 teardown() {
 	[ -z "${pid:-}" ] || kill "$pid"
+	if [ -n "${dead:-}" ]; then
+		kill -KILL "$dead"
+		umount -l "$BATS_TEST_TMPDIR/fuse"
+	fi
 	stop_all
 }
 
@@ -177,4 +181,49 @@ fault_server() { # sets $pid and $port
 	(($(status "$dir" waiting) > 500))
 	kill -KILL "$reader"
 	wait "$reader" || true
+}
+
+# A FUSE file system whose server does not answer any more; sets $dead.  Its files a and
+# b are open in a program that opens FILE once a line comes, and $reader compares it.
+dead_mount() { # FILE ORIGINAL
+	mkdir "$BATS_TEST_TMPDIR/fuse"
+	cp "$root"/f[01] "$BATS_TEST_TMPDIR"
+	rclone mount --attr-timeout 1ms --dir-cache-time 1ms --config /dev/null \
+		"$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/fuse" </dev/null >"$BATS_TEST_TMPDIR/rclone" 2>&1 3>&- &
+	dead=$!
+	wait_for "rclone" mountpoint -q "$BATS_TEST_TMPDIR/fuse"
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	python3 - "$BATS_TEST_TMPDIR/fuse" "$BATS_TEST_TMPDIR/go" "$@" <<-'EOT' 3>&- &
+		import os, sys
+		fuse, go, file, original = sys.argv[1:]
+		held = [open(fuse + "/f%d" % n) for n in (0, 1)]
+		os.chdir(fuse)
+		open(go).read()
+		with open(file, "rb") as here, open(original, "rb") as there:
+		    right = here.read() == there.read()
+		open(go).read()
+		os._exit(not right)
+	EOT
+	reader=$!
+	exec 7>"$BATS_TEST_TMPDIR/go"
+	kill -STOP "$dead"
+	sleep 0.1
+	run timeout -s KILL 1 stat "$BATS_TEST_TMPDIR/fuse/f0"
+	[ "$status" = 137 ] # or it is not dead
+}
+
+@test "3.11 users: a program with files on a dead FUSE file system holds nobody up, nor the end" {
+	make_files 3 1000000
+	dir=$(new_dir dead)
+	serve "file://$root/" "$dir" --stream-above 64K --read-ahead-files 0
+	dead_mount "$dir/f0" "$root/f0"
+	exec 7>&-
+	# It has opened f0 and is at the next line.
+	exec 7>"$BATS_TEST_TMPDIR/go"
+	wait_for "f0" eval '[ "$(state "$dir/f0")" = online ]'
+	bounded -20 cmp "$dir/f1" "$root/f1"
+	# Who still uses the tree is looked for in all programs.
+	bounded -20 hsm-serve --stop "$dir"
+	exec 7>&-
+	wait "$reader"
 }

@@ -2,10 +2,14 @@
 #include "local/users.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
 #include "base/cleanup.h"
@@ -60,25 +64,57 @@ int hsm_users_describe(struct hsm_users_tree *tree, uint64_t store,
 	return -ENOENT;
 }
 
-/* A marked file or directory of the tree. */
+/*
+ * A marked file or directory of the tree; `path` is a link of /proc.  What lies on
+ * another file system is not asked: its server may be dead.
+ */
 static bool is_of(const struct hsm_users_tree *tree, const char *path)
 {
 	uint8_t value[HSM_MARK_MAX];
 	struct hsm_mark mark;
-	struct stat st;
+	struct statx st;
 	ssize_t len;
 
-	if (stat(path, &st) < 0 || st.st_dev != tree->device ||
-	    (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0 ||
+	    makedev(st.stx_dev_major, st.stx_dev_minor) != tree->device ||
+	    (!S_ISREG(st.stx_mode) && !S_ISDIR(st.stx_mode)))
 		return false;
 	len = getxattr(path, "trusted.hsm", value, sizeof(value));
 	return len > 0 && hsm_mark_decode(&mark, value, (unsigned int)len) == 0 &&
 	       mark.store == tree->store;
 }
 
+/*
+ * Whether a place of the tree's name, mounted at `point` for process `pid`, is the
+ * tree: a newer one may be there by now.  The way there is walked from the cache,
+ * where mount points are; when it leads through a file system whose server would
+ * have to be asked, the answer is yes.
+ */
+static bool is_at(const struct hsm_users_tree *tree, const char *pid,
+		  const char *point)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_CACHED | RESOLVE_IN_ROOT,
+	};
+	HSM_CLOSE int root = -1;
+	HSM_CLOSE int fd = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%.20s/root", pid);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return false;
+	fd = (int)syscall(SYS_openat2, root, point, &how, sizeof(how));
+	if (fd < 0)
+		return errno == EAGAIN;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return is_of(tree, path);
+}
+
 static bool mounted_in(const struct hsm_users_tree *tree, const char *pid)
 {
-	char path[PATH_MAX + 64];
+	char path[64];
 	CLOSE_FILE FILE *file = NULL;
 	HSM_FREE char *text = NULL;
 	size_t size = 0, len = strlen(tree->root);
@@ -92,10 +128,7 @@ static bool mounted_in(const struct hsm_users_tree *tree, const char *pid)
 		    strncmp(line.root, tree->root, len) ||
 		    (line.root[len] && line.root[len] != '/'))
 			continue;
-		/* A newer tree may have the same place. */
-		snprintf(path, sizeof(path), "/proc/%.20s/root%s", pid,
-			 line.point);
-		if (is_of(tree, path))
+		if (is_at(tree, pid, line.point))
 			return true;
 	}
 	return false;

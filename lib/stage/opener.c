@@ -11,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
 
@@ -176,13 +175,19 @@ bool hsm_opener_has_device(int tid)
 	snprintf(path, sizeof(path), "/proc/%d/fd", tid);
 	dir = tid > 0 ? opendir(path) : NULL;
 	while (dir && (entry = readdir(dir)) && looked++ < DESCRIPTORS) {
-		struct stat st;
+		struct statx st;
 
-		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0)
+		/*
+		 * Whatever it is, we must not wait for it: a plain stat() asks the
+		 * server of a network or FUSE file system, which may be dead.
+		 */
+		if (statx(dirfd(dir), entry->d_name, AT_STATX_DONT_SYNC,
+			  STATX_TYPE, &st) < 0)
 			continue;
 		/* misc major 10, minor 237: LOOP_CTRL_MINOR */
-		if (S_ISBLK(st.st_mode) ||
-		    (S_ISCHR(st.st_mode) && st.st_rdev == makedev(10, 237)))
+		if (S_ISBLK(st.stx_mode) ||
+		    (S_ISCHR(st.stx_mode) && st.stx_rdev_major == 10 &&
+		     st.stx_rdev_minor == 237))
 			return true;
 	}
 	return false;
