@@ -29,6 +29,7 @@ LIB_OBJS = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c lib/*/*.c))
 CMD_OBJS = $(patsubst %.c,$(BUILD)/%.o,$(filter-out cmd/hsm-%,$(wildcard cmd/*.c)))
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 TOOLS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+PRELOADS = $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
 all: $(PROGRAMS)
@@ -51,13 +52,17 @@ $(TOOLS): $(BUILD)/%: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $<
 
+$(PRELOADS): $(BUILD)/%.so: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fPIC -shared -MMD -MP -o $@ $<
+
 $(FUZZERS): $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libhsm.a Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/libhsm.a $(LIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-tests: $(UNIT) $(TOOLS)
+tests: $(UNIT) $(TOOLS) $(PRELOADS)
 fuzzers: $(FUZZERS)
 
 # What goes where below PREFIX; install and uninstall read the same lines.

@@ -4,7 +4,8 @@
  * once and compares it: waiters DIR ORIGINAL FILES THREADS
  *
  * Thread N reads file N % FILES.  Prints how many were right; anything else, and
- * a thread that cannot be made, is a failure.
+ * a thread that cannot be made, is a failure.  A process has some thousand of them:
+ * each stack takes two of its mappings (vm.max_map_count).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +14,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { STACK = 32 << 10, LARGEST = 8192 };
+enum { STACK = 32 << 10, LARGEST = 8192, EACH = 10000 };
+
+struct result {
+	atomic_uint right, wrong;
+};
 
 static const char *dir, *original;
 static unsigned int files;
-static atomic_uint right, wrong;
+static struct result *result;
 
 static ssize_t read_file(const char *root, unsigned int file, char *buf)
 {
@@ -46,30 +53,28 @@ static void *run(void *arg)
 
 	if (len > 0 && read_file(original, file, there) == len &&
 	    !memcmp(here, there, (size_t)len)) {
-		atomic_fetch_add(&right, 1);
+		atomic_fetch_add(&result->right, 1);
 	} else {
-		atomic_fetch_add(&wrong, 1);
+		atomic_fetch_add(&result->wrong, 1);
 		fprintf(stderr, "waiters: %u: %zd %s\n", file, len,
 			len < 0 ? strerror((int)-len) : "wrong bytes");
 	}
 	return NULL;
 }
 
-int main(int argc, char **argv)
+/* Threads FIRST to END, in this process; returns its exit status. */
+static int run_threads(unsigned int first, unsigned int end)
 {
-	unsigned int count = argc == 5 ? (unsigned int)atoi(argv[4]) : 0, i;
-	pthread_t *threads = calloc(count + 1, sizeof(*threads));
+	pthread_t *threads = calloc(end - first, sizeof(*threads));
 	pthread_attr_t attributes;
+	unsigned int i;
 
-	if (!count || !threads)
+	if (!threads)
 		return 2;
-	dir = argv[1];
-	original = argv[2];
-	files = (unsigned int)atoi(argv[3]);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK);
-	for (i = 0; i < count; i++) {
-		int ret = pthread_create(&threads[i], &attributes, run,
+	for (i = first; i < end; i++) {
+		int ret = pthread_create(&threads[i - first], &attributes, run,
 					 (void *)(size_t)i);
 
 		if (ret) {
@@ -78,8 +83,34 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	for (i = 0; i < count; i++)
-		pthread_join(threads[i], NULL);
-	printf("%u\n", right);
-	return wrong ? 1 : 0;
+	for (i = first; i < end; i++)
+		pthread_join(threads[i - first], NULL);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int count = argc == 5 ? (unsigned int)atoi(argv[4]) : 0, i;
+	int status, failed = 0;
+
+	result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!count || result == MAP_FAILED)
+		return 2;
+	dir = argv[1];
+	original = argv[2];
+	files = (unsigned int)atoi(argv[3]);
+	for (i = 0; i < count; i += EACH) {
+		unsigned int end = count - i < EACH ? count : i + EACH;
+		pid_t child = fork();
+
+		if (child < 0)
+			return 2;
+		if (!child)
+			_exit(run_threads(i, end));
+	}
+	while (wait(&status) > 0)
+		failed |= status;
+	printf("%u\n", result->right);
+	return failed || result->wrong ? 1 : 0;
 }
