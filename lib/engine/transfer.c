@@ -320,7 +320,9 @@ static bool wait_for_demand(struct hsm_engine *engine,
 	return true;
 }
 
-static int read_full(struct hsm_stream *stream, char *buf, size_t len)
+/* Over a slow link a piece may take longer than a request may. */
+static int read_full(struct hsm_engine *engine, struct hsm_stream *stream,
+		     char *buf, size_t len)
 {
 	size_t done = 0;
 
@@ -329,6 +331,7 @@ static int read_full(struct hsm_stream *stream, char *buf, size_t len)
 
 		if (n <= 0)
 			return n < 0 ? (int)n : -EPROTO;
+		hsm_task_step(engine->patience_s);
 		done += (size_t)n;
 	}
 	return 0;
@@ -365,7 +368,7 @@ static int pump(struct hsm_engine *engine, struct hsm_object *object,
 		struct hsm_waiter *list;
 
 		pthread_mutex_unlock(&engine->lock);
-		ret = read_full(stream, buffer, len);
+		ret = read_full(engine, stream, buffer, len);
 		if (!ret)
 			ret = write_chunk(engine, object, t->version, buffer,
 					  len, pos);
