@@ -186,10 +186,10 @@ fault_server() { # sets $pid and $port
 # A FUSE file system whose server does not answer any more; sets $dead.  Its files a and
 # b are open in a program that opens FILE once a line comes, and $reader compares it.
 dead_mount() { # FILE ORIGINAL
-	mkdir "$BATS_TEST_TMPDIR/fuse"
-	cp "$root"/f[01] "$BATS_TEST_TMPDIR"
+	mkdir "$BATS_TEST_TMPDIR/fuse" "$BATS_TEST_TMPDIR/files"
+	cp "$root"/f[01] "$BATS_TEST_TMPDIR/files"
 	rclone mount --attr-timeout 1ms --dir-cache-time 1ms --config /dev/null \
-		"$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/fuse" </dev/null >"$BATS_TEST_TMPDIR/rclone" 2>&1 3>&- &
+		"$BATS_TEST_TMPDIR/files" "$BATS_TEST_TMPDIR/fuse" </dev/null >"$BATS_TEST_TMPDIR/rclone" 2>&1 3>&- &
 	dead=$!
 	wait_for "rclone" mountpoint -q "$BATS_TEST_TMPDIR/fuse"
 	mkfifo "$BATS_TEST_TMPDIR/go"
@@ -223,6 +223,8 @@ dead_mount() { # FILE ORIGINAL
 	bounded -20 cmp "$dir/f1" "$root/f1"
 	# Who still uses the tree is looked for in all programs.
 	bounded -20 hsm-serve --stop "$dir"
+	# Its own end waits for the dead one, of course.
+	kill -CONT "$dead"
 	echo >&7
 	wait "$reader"
 }
