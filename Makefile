@@ -11,7 +11,7 @@
 PREFIX ?= /usr/local
 comma := ,
 BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
-PKGS = libcurl libxml-2.0 yajl popt
+PKGS = libcurl libxml-2.0 yajl popt libarchive
 CFLAGS ?= -O2 -g
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wvla $(if $(WERROR),-Werror)

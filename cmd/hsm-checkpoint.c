@@ -16,7 +16,7 @@
 #include "serve_options.h"
 
 static int peek, deleted, changed, list, watch;
-static char *since, *keep, *cursor, *commit_name, *store, *id_file;
+static char *since, *keep, *cursor, *commit_name, *store, *id_file, *archive;
 
 static const struct poptOption what[] = {
 	{ "changed", 0, POPT_ARG_NONE, &changed, 0,
@@ -33,6 +33,8 @@ static const struct poptOption what[] = {
 	  "How many lists are kept (default: 16)", "N" },
 	{ "id-file", 0, POPT_ARG_STRING, &id_file, 0,
 	  "Write the ID of the checkpoint that the list ends with", "FILE" },
+	{ "archive", 0, POPT_ARG_STRING, &archive, 0,
+	  "Write what changed as a tar archive (.tar, .tar.zst ...)", "FILE" },
 	POPT_TABLEEND
 };
 
@@ -135,6 +137,26 @@ static void write_id(const char *id)
 		cmd_message_fail(id_file, NULL, errno);
 }
 
+/* The whole list into an archive, or "rescan ." and none. */
+static int write_archive(struct hsm_changes *changes, const char *dir,
+			 const struct hsm_log *log)
+{
+	struct hsm_failure failure = { 0 };
+	int rc;
+
+	if (cmd_options.dry_run) {
+		cmd_message("would write %s", archive);
+		return 0;
+	}
+	rc = hsm_changes_archive(changes, dir, archive, log, &failure);
+	if (rc == 0)
+		return 0;
+	rc = cmd_message_failure(&failure, archive, rc);
+	cmd_message("%s: was not written; the list is kept: --since %s",
+		    archive, hsm_changes_since(changes));
+	return rc;
+}
+
 static int checkpoint(const char *dir)
 {
 	struct hsm_log log = cmd_message_log(
@@ -158,7 +180,9 @@ static int checkpoint(const char *dir)
 		status = cmd_message_failure(&failure, dir, rc);
 	if (cmd_options.verbose && !status)
 		cmd_message("%s: checkpoint %s", dir, hsm_changes_id(changes));
-	if (changes && (!status || hsm_changes_rescan(changes)))
+	if (archive && !status && !hsm_changes_rescan(changes))
+		status = write_archive(changes, dir, &log);
+	else if (changes && (!status || hsm_changes_rescan(changes)))
 		cmd_changes_print(changes, &form, dir);
 	if (id_file && !status)
 		write_id(hsm_changes_id(changes));
@@ -173,6 +197,12 @@ static void check_options(void)
 	if (watch + list + !!commit_name > 1)
 		cmd_options_refuse("--watch, --list and --commit exclude each "
 				   "other");
+	if (archive && (watch + list + !!commit_name || changed || deleted))
+		cmd_options_refuse("--archive has all of a list");
+	if (archive && !hsm_archive_known(archive))
+		cmd_options_refuse("--archive %s: its name must end with .tar, "
+				   ".tar.gz, .tar.bz2, .tar.xz, .tar.zst or "
+				   ".tar.lz4", archive);
 	if (store && !watch)
 		cmd_options_refuse("--store belongs to --watch");
 	if (keep)

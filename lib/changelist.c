@@ -3,11 +3,13 @@
 #include "changelist.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "local/beneath.h"
 
 void hsm_changes_free(struct hsm_changes *changes)
 {
@@ -120,8 +122,8 @@ static void join_equal(struct hsm_changes *changes)
 	changes->count = kept;
 }
 
-static struct hsm_change_entry *find(const struct hsm_changes *changes,
-				     const char *path, size_t len)
+struct hsm_change_entry *hsm_changes_find(const struct hsm_changes *changes,
+					  const char *path, size_t len)
 {
 	size_t low = 0, high = changes->count;
 
@@ -145,13 +147,16 @@ static int exists(const struct hsm_changes *changes, const char *path,
 		  size_t len)
 {
 	HSM_FREE char *text = strndup(path, len);
+	HSM_CLOSE int fd = -1;
 	struct stat st;
 
 	if (!text)
 		return -ENOMEM;
-	if (fstatat(changes->dir, text, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return S_ISDIR(st.st_mode) ? 2 : 1;
-	return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	/* What is found behind a symbolic link is not at this path: ELOOP. */
+	fd = hsm_beneath_open(changes->dir, text, O_PATH);
+	if (fd >= 0)
+		return fstat(fd, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? 2 : 1;
+	return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP ? 0 : fd;
 }
 
 static int look(struct hsm_changes *changes)
@@ -184,7 +189,7 @@ static struct hsm_change_entry *covering(const struct hsm_changes *changes,
 
 		if (entry->path[len] != '/')
 			continue;
-		above = find(changes, entry->path, len);
+		above = hsm_changes_find(changes, entry->path, len);
 		if (above && !above->directory)
 			return above;
 	}
@@ -232,7 +237,7 @@ static void match_renames(struct hsm_changes *changes)
 		if (!entry->exists || !entry->from_len ||
 		    entry->what & HSM_RECORD_CREATE)
 			continue;
-		old = find(changes, entry->from, entry->from_len);
+		old = hsm_changes_find(changes, entry->from, entry->from_len);
 		entry->renamed = can_move(changes, old);
 		if (entry->renamed)
 			old->moved = true;
@@ -261,6 +266,11 @@ bool hsm_changes_rescan(const struct hsm_changes *changes)
 const char *hsm_changes_id(const struct hsm_changes *changes)
 {
 	return changes->id;
+}
+
+const char *hsm_changes_since(const struct hsm_changes *changes)
+{
+	return changes->since;
 }
 
 void hsm_changes_rewind(struct hsm_changes *changes)

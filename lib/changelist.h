@@ -13,12 +13,13 @@ struct hsm_change_entry {
 	uint32_t what;           /* enum hsm_record_what */
 	uint16_t path_len, from_len;
 	bool exists, directory, covered, replaced, moved, renamed;
+	bool anew;               /* see archive_plan.c */
 };
 
 struct hsm_changes {
 	int dir;              /* DIR: to see what is there */
 	bool rescan;
-	char id[HSM_CHECKPOINT_ID];
+	char id[HSM_CHECKPOINT_ID], since[HSM_CHECKPOINT_ID];
 	struct hsm_log_image *images;
 	unsigned int image_count;
 	struct hsm_change_entry *entries;
@@ -31,5 +32,9 @@ int hsm_changes_add(struct hsm_changes *changes, int fd);
 
 /* After the last one: sort, join, and look at what is there now. */
 int hsm_changes_settle_list(struct hsm_changes *changes);
+
+/* The entry of exactly this path, or NULL. */
+struct hsm_change_entry *hsm_changes_find(const struct hsm_changes *changes,
+					  const char *path, size_t len);
 
 #endif

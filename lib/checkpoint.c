@@ -205,6 +205,7 @@ static int gather(struct place *place,
 	if (!options->since && !options->cursor)
 		from = peek ? last : last - 1;
 	hsm_journal_id(&place->journal, last, changes->id);
+	hsm_journal_id(&place->journal, from, changes->since);
 	changes->rescan |= unknown;
 	ret = add_lists(place, changes, from, last);
 	if (!ret && list >= 0)

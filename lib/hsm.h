@@ -291,12 +291,29 @@ int hsm_checkpoint(const char *dir, const struct hsm_checkpoint_options *options
 
 /* The history is not complete: look at everything. */
 bool hsm_changes_rescan(const struct hsm_changes *changes);
-/* The checkpoint that the list ends with. */
+/* The checkpoint that the list ends with, and the one that it begins after. */
 const char *hsm_changes_id(const struct hsm_changes *changes);
+const char *hsm_changes_since(const struct hsm_changes *changes);
 /* The next change, borrowed: 1, or 0 at the end. */
 int hsm_changes_next(struct hsm_changes *changes, struct hsm_change *out);
 void hsm_changes_rewind(struct hsm_changes *changes);
 void hsm_changes_free(struct hsm_changes *changes);
+
+/* The file in an archive that has what is gone: "./PATH", each ended by NUL. */
+#define HSM_ARCHIVE_DELETED "./.hsm/deleted"
+
+/* Whether the name of `file` says which kind of archive it is. */
+bool hsm_archive_known(const char *file);
+
+/*
+ * Write what the list `changes` of `dir` names, as it is now, into the pax archive
+ * `file`, which is complete and durable or not there.  Absent content is brought
+ * here first.  -errno: `failure` says why, and the list can be asked for again.
+ * Warnings (a socket) go to `log`.
+ */
+int hsm_changes_archive(struct hsm_changes *changes, const char *dir,
+			const char *file, const struct hsm_log *log,
+			struct hsm_failure *failure);
 
 /* The checkpoints whose lists are kept, the oldest first. */
 int hsm_checkpoint_list(const char *dir,

@@ -133,6 +133,9 @@ wrong_usage() { # COMMAND...
 	wrong_usage hsm-checkpoint --commit y a
 	wrong_usage hsm-checkpoint --keep 0 a
 	wrong_usage hsm-checkpoint --store /tmp a
+	wrong_usage hsm-checkpoint --archive x.zip a
+	wrong_usage hsm-checkpoint --archive .tar a
+	wrong_usage hsm-checkpoint --archive x.tar --deleted a
 	for option in --jobs=0 --jobs=-1 --jobs=1x --jobs=99999999999 --jobs=; do
 		wrong_usage hsm-prefetch "$option"
 		wrong_usage hsm-serve "$option" http://127.0.0.1/ a

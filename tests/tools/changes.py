@@ -3,16 +3,18 @@
 
     changes.py change DIR SEED COUNT [plain]      plain: no name with control characters or outside UTF-8
     changes.py compare DIR COPY [WITHOUT...]      exit 1, and the differences
-    changes.py replay DIR COPY ROUNDS SEED COMMAND
+    changes.py replay DIR COPY ROUNDS SEED COMMAND [all]
 
 replay changes DIR and runs the shell's COMMAND, which brings COPY up to date, ROUNDS times;
 after each round they are compared.  WITHOUT: mode, mtime, xattr, or other (only regular
-files are compared)."""
+files are compared); or "all": times of directories and links, nanoseconds, all extended
+attributes and ACLs, too.  With "all", replay changes such things, and makes hard links and holes."""
 
 import os
 import random
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 
@@ -23,11 +25,12 @@ HIDDEN = ".hsm"
 
 
 class Changes:
-    def __init__(self, top, seed, plain):
+    def __init__(self, top, seed, plain, every=False):
         self.top = top
         self.random = random.Random(seed)
         self.names = ODD + [] if plain else ODD + ODDER
         self.plain = plain
+        self.every = every
         self.outside = os.path.join(os.path.dirname(top), "elsewhere")
 
     def walk(self):
@@ -111,9 +114,37 @@ class Changes:
         if not (to + "/").startswith(path + "/"):
             os.rename(path, to)
 
+    def rare(self, dirs, files):
+        """What not every consumer can carry over."""
+        path = self.random.choice(dirs + files)
+        link = os.path.islink(path)
+        regular = not link and os.path.isfile(path)
+        how = self.random.randrange(5)
+        if how == 0 and regular:
+            os.truncate(path, 1 << 20)
+        elif how == 1 and regular:
+            with open(path, "r+b") as file:
+                file.seek(self.random.randrange(1 << 20))
+                file.write(b"far")
+        elif how == 2 and regular:
+            os.setxattr(path, "security.capability",
+                        struct.pack("<5I", 0x02000001, 1 << self.random.randrange(20), 0, 0, 0))
+        elif how == 3 and not link:
+            acl = [(1, 7, -1), (2, self.random.randrange(8), 1000), (4, 5, -1), (16, 5, -1), (32, 0, -1)]
+            os.setxattr(path, "system.posix_acl_access", struct.pack("<I", 2) +
+                        b"".join(struct.pack("<HHi", *row) for row in acl))
+        elif how == 4 and (regular or os.path.isdir(path) and not link):
+            os.setxattr(path, "user.rare", self.random.randbytes(300))
+        if regular:
+            to = self.new_name(dirs)
+            if not os.path.lexists(to):
+                os.link(path, to)
+
     def step(self):
         dirs, files = self.walk()
         inner = dirs[1:]
+        if self.every and self.random.randrange(3) == 0:
+            return self.rare(dirs, files)
         what = self.random.randrange(14)
         if what < 4 or not files or not inner:
             path = self.new_name(dirs)
@@ -146,6 +177,10 @@ def describe(top, path, without):
     st = os.lstat(os.path.join(top, path))
     kind = stat.S_IFMT(st.st_mode)
     told = {"kind": kind}
+    if "all" in without:
+        told["nanoseconds"] = st.st_mtime_ns
+        told["attributes"] = {name: os.getxattr(os.path.join(top, path), name, follow_symlinks=False)
+                              for name in os.listxattr(os.path.join(top, path), follow_symlinks=False)}
     if "mode" not in without and kind != stat.S_IFLNK:
         told["mode"] = (stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid)
     if kind == stat.S_IFREG:
@@ -172,6 +207,8 @@ def entries(top, without):
             told = describe(top, path, without)
             if "other" not in without or told["kind"] == stat.S_IFREG:
                 found[path] = told
+    if "all" in without:
+        found["."] = describe(top, ".", without)
     return found
 
 
@@ -189,13 +226,13 @@ def compare(top, copy, without=()):
     return different
 
 
-def replay(top, copy, rounds, seed, command):
-    it = Changes(top, seed, False)
+def replay(top, copy, rounds, seed, command, *more):
+    it = Changes(top, seed, False, "all" in more)
     for number in range(rounds):
         for _ in range(it.random.randrange(1, 20)):
             it.step()
         subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True)
-        different = compare(top, copy)
+        different = compare(top, copy, more)
         if different:
             print(f"round {number} of {rounds} (seed {seed}):", *different[:20], sep="\n")
             return 1
@@ -217,7 +254,7 @@ def main():
         different = compare(top, rest[0], rest[1:])
         print(*different[:20], sep="\n")
         return 1 if different else 0
-    return replay(top, rest[0], int(rest[1]), int(rest[2]), rest[3])
+    return replay(top, rest[0], int(rest[1]), int(rest[2]), *rest[3:])
 
 
 sys.exit(main())

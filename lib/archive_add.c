@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "archive_add.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "archive_attr.h"
+#include "base/cleanup.h"
+#include "local/beneath.h"
+#include "local/extent.h"
+
+enum { TRIES = 8 };
+
+static int fail(struct hsm_archive *archive, const char *path, int error)
+{
+	archive->failure->kind = HSM_FAILURE_OTHER;
+	snprintf(archive->failure->text, sizeof(archive->failure->text),
+		 "%s/%s: %s", archive->name, path, strerror(-error));
+	return error;
+}
+
+int hsm_archive_fail(struct hsm_archive *archive, const char *path)
+{
+	int error = archive_errno(archive->to);
+	const char *why = archive_error_string(archive->to);
+
+	archive->failure->kind = HSM_FAILURE_OTHER;
+	snprintf(archive->failure->text, sizeof(archive->failure->text),
+		 "%s: cannot be written: %s: %s", path, why ? why : "archive",
+		 strerror(error > 0 ? error : EIO));
+	return error > 0 ? -error : -EIO;
+}
+
+static int write_bytes(struct hsm_archive *archive, const void *bytes,
+		       size_t len)
+{
+	while (len) {
+		la_ssize_t n = archive_write_data(archive->to, bytes, len);
+
+		if (n < 0)
+			return hsm_archive_fail(archive, archive->file);
+		if (!n)
+			return 0;
+		bytes = (const char *)bytes + n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_zeros(struct hsm_archive *archive, uint64_t len)
+{
+	int ret = 0;
+
+	/* They are passed over, and never looked at. */
+	while (!ret && len) {
+		size_t n = len < HSM_ARCHIVE_ZEROS ? (size_t)len :
+						     HSM_ARCHIVE_ZEROS;
+
+		ret = write_bytes(archive, archive->zeros, n);
+		len -= n;
+	}
+	return ret;
+}
+
+/* -EAGAIN: the file has become shorter. */
+static int write_range(struct hsm_archive *archive, const char *path, int fd,
+		       uint64_t off, uint64_t len)
+{
+	int ret = 0;
+
+	while (!ret && len) {
+		size_t want = len < HSM_ARCHIVE_BUFFER ? (size_t)len :
+							 HSM_ARCHIVE_BUFFER;
+		ssize_t n = pread(fd, archive->buffer, want, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(archive, path, -errno);
+		if (!n)
+			return -EAGAIN;
+		ret = write_bytes(archive, archive->buffer, (size_t)n);
+		off += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return ret;
+}
+
+/* The content, along the map of what is no hole in `entry`. */
+static int write_content(struct hsm_archive *archive, const char *path, int fd,
+			 struct archive_entry *entry)
+{
+	uint64_t size = (uint64_t)archive_entry_size(entry), at = 0;
+	la_int64_t off, len;
+	int ret = 0;
+
+	if (!archive_entry_sparse_count(entry))
+		return write_range(archive, path, fd, 0, size);
+	archive_entry_sparse_reset(entry);
+	while (!ret && archive_entry_sparse_next(entry, &off, &len) ==
+			       ARCHIVE_OK) {
+		ret = write_zeros(archive, (uint64_t)off - at);
+		if (!ret)
+			ret = write_range(archive, path, fd, (uint64_t)off,
+					  (uint64_t)len);
+		at = (uint64_t)(off + len);
+	}
+	return ret ? ret : write_zeros(archive, size - at);
+}
+
+static void map_holes(struct archive_entry *entry, int fd,
+		      const struct stat *st)
+{
+	off_t at = 0, hole = 0;
+
+	if (st->st_blocks * 512 >= st->st_size)
+		return;
+	while (at < st->st_size && (at = lseek(fd, at, SEEK_DATA)) >= 0) {
+		hole = lseek(fd, at, SEEK_HOLE);
+		if (hole < 0)
+			hole = st->st_size;
+		if (hole > st->st_size)
+			hole = st->st_size;
+		if (at < hole)
+			archive_entry_sparse_add_entry(entry, at, hole - at);
+		at = hole;
+	}
+	/* Nothing but a hole. */
+	if (!archive_entry_sparse_count(entry))
+		archive_entry_sparse_add_entry(entry, 0, 0);
+}
+
+/* The file of `fd` in the tree of whoever can fill it. */
+static int find_file(struct hsm_archive *archive, const char *path, int fd,
+		     struct hsm_file *file)
+{
+	HSM_FREE char *whole = NULL;
+	HSM_CLOSE int found = -1;
+	struct stat here, there;
+	int ret;
+
+	if (asprintf(&whole, "%s/%s", archive->name, path) < 0) {
+		whole = NULL;
+		return -ENOMEM;
+	}
+	ret = hsm_tree_find(archive->session, whole, &file->tree, &found);
+	if (!ret)
+		ret = file->fd = hsm_tree_reopen(file->tree, found, O_RDONLY |
+						 O_NOATIME);
+	if (ret < 0)
+		return ret;
+	return fstat(fd, &here) == 0 && fstat(file->fd, &there) == 0 &&
+	       here.st_ino == there.st_ino && here.st_dev == there.st_dev ?
+	       0 : -EXDEV;
+}
+
+/*
+ * Bring what is absent of a placeholder; as long as `fd` is open nobody can
+ * evict it again.  What is a hole from then on is one in the content, too.
+ */
+static int bring(struct hsm_archive *archive, const char *path, int fd)
+{
+	struct hsm_file file = { .fd = -1 };
+	unsigned int flags;
+	struct stat st;
+	bool all = false;
+	int ret = hsm_mark_read(fd, NULL, &flags);
+
+	if (ret == -ENODATA || ret == -EOPNOTSUPP)
+		return 0;
+	ret = find_file(archive, path, fd, &file);
+	if (!ret) {
+		ret = hsm_file_hydrate(&file, 0, 0);
+	} else if (fstat(fd, &st) == 0) {
+		/* A copy of one, of which nobody knows: is it complete? */
+		hsm_extent_all(fd, (uint64_t)st.st_size, &all);
+		if (all || flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE))
+			ret = 0;
+	}
+	if (file.fd >= 0)
+		close(file.fd);
+	return ret < 0 ? fail(archive, path, ret) : 0;
+}
+
+static int write_header(struct hsm_archive *archive, struct archive_entry *entry)
+{
+	return archive_write_header(archive->to, entry) < ARCHIVE_WARN ?
+	       hsm_archive_fail(archive, archive->file) : 0;
+}
+
+/* A new entry for what is at `fd` (O_PATH); NULL, and -errno in `*error`. */
+static struct archive_entry *describe(const char *path, int fd,
+				      const struct stat *st, int *error)
+{
+	struct archive_entry *entry = archive_entry_new();
+	char name[PATH_MAX + 3], target[PATH_MAX];
+	ssize_t len = 0;
+
+	*error = entry ? 0 : -ENOMEM;
+	if (!entry)
+		return NULL;
+	snprintf(name, sizeof(name), "./%s", strcmp(path, ".") ? path : "");
+	archive_entry_copy_stat(entry, st);
+	archive_entry_copy_pathname(entry, name);
+	archive_entry_unset_atime(entry);
+	archive_entry_unset_ctime(entry);
+	if (S_ISLNK(st->st_mode)) {
+		len = readlinkat(fd, "", target, sizeof(target) - 1);
+		if (len >= 0) {
+			target[len] = '\0';
+			archive_entry_copy_symlink(entry, target);
+		}
+	}
+	*error = len < 0 ? -errno : hsm_archive_attr_read(fd, entry);
+	if (!*error)
+		return entry;
+	archive_entry_free(entry);
+	return NULL;
+}
+
+/* One try.  -EAGAIN: what was written is not the end of it. */
+static int write_object(struct hsm_archive *archive, const char *path,
+			int path_fd, int fd, bool first)
+{
+	struct archive_entry *entry, *rest = NULL;
+	struct stat st, after;
+	int ret;
+
+	if (fstat(fd >= 0 ? fd : path_fd, &st) < 0)
+		return fail(archive, path, -errno);
+	entry = describe(path, path_fd, &st, &ret);
+	if (!entry)
+		return fail(archive, path, ret);
+	if (first)
+		archive_entry_linkify(archive->links, &entry, &rest);
+	if (fd >= 0 && !archive_entry_hardlink(entry))
+		map_holes(entry, fd, &st);
+	ret = write_header(archive, entry);
+	if (!ret && fd >= 0 && !archive_entry_hardlink(entry)) {
+		ret = write_content(archive, path, fd, entry);
+		if (!ret && fstat(fd, &after) == 0 &&
+		    (after.st_mtim.tv_sec != st.st_mtim.tv_sec ||
+		     after.st_mtim.tv_nsec != st.st_mtim.tv_nsec))
+			hsm_log(archive->log, HSM_LOG_WARNING, "%s/%s: changed "
+				"while it was read: the next list has it, too",
+				archive->name, path);
+	}
+	archive_entry_free(entry);
+	return ret;
+}
+
+static bool gone(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP ||
+	       error == -ESTALE;
+}
+
+int hsm_archive_add(struct hsm_archive *archive,
+		    const struct hsm_archive_item *item)
+{
+	const char *path = item->path;
+	HSM_CLOSE int path_fd = hsm_beneath_open(archive->dir, path, O_PATH);
+	HSM_CLOSE int fd = -1;
+	char link[64];
+	struct stat st;
+	int ret = path_fd < 0 ? path_fd : 0, tries;
+
+	if (!ret && fstat(path_fd, &st) < 0)
+		ret = -errno;
+	if (ret < 0)
+		return gone(ret) ? 0 : fail(archive, path, ret);
+	if (item->directory != S_ISDIR(st.st_mode) ||
+	    (st.st_dev == archive->dev && st.st_ino == archive->ino))
+		return 0;
+	if (S_ISSOCK(st.st_mode)) {
+		hsm_log(archive->log, HSM_LOG_WARNING,
+			"%s/%s: is a socket, and left out", archive->name, path);
+		return 0;
+	}
+	if (S_ISREG(st.st_mode)) {
+		/* Of the same file, as a reader who may have to wait for it. */
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
+		fd = open(link, O_RDONLY | O_NOATIME | O_CLOEXEC);
+		if (fd < 0)
+			return fail(archive, path, -errno);
+		ret = bring(archive, path, fd);
+	}
+	for (tries = 0; !ret && tries < TRIES; tries++) {
+		ret = write_object(archive, path, path_fd, fd, !tries);
+		if (ret != -EAGAIN)
+			return ret;
+		hsm_log(archive->log, HSM_LOG_WARNING, "%s/%s: became shorter "
+			"while it was read: once more", archive->name, path);
+		ret = 0;
+	}
+	return ret ? ret : fail(archive, path, -EAGAIN);
+}
+
+int hsm_archive_add_text(struct hsm_archive *archive, const char *path,
+			 const char *text, size_t len)
+{
+	struct archive_entry *entry = archive_entry_new();
+	int ret;
+
+	if (!entry)
+		return -ENOMEM;
+	archive_entry_copy_pathname(entry, path);
+	archive_entry_set_mode(entry, S_IFREG | 0600);
+	archive_entry_set_size(entry, (la_int64_t)len);
+	archive_entry_set_mtime(entry, time(NULL), 0);
+	ret = write_header(archive, entry);
+	archive_entry_free(entry);
+	return ret ? ret : write_bytes(archive, text, len);
+}
