@@ -15,7 +15,7 @@
 #include "output.h"
 #include "serve_options.h"
 
-static int peek, deleted, changed, list, watch;
+static int peek, deleted, changed, list, watch, strict;
 static char *since, *keep, *cursor, *commit_name, *store, *id_file, *archive;
 
 static const struct poptOption what[] = {
@@ -51,6 +51,8 @@ static const struct poptOption consumers[] = {
 static const struct poptOption tracking[] = {
 	{ "watch", 0, POPT_ARG_NONE, &watch, 0,
 	  "Track a directory that is not served, until SIGTERM", NULL },
+	{ "strict", 0, POPT_ARG_NONE, &strict, 0,
+	  "Write down each opening for writing before it is allowed", NULL },
 	{ "store", 0, POPT_ARG_STRING, &store, 0,
 	  "Where its journal is (default: DIR/.hsm)", "PATH" },
 	POPT_TABLEEND
@@ -78,7 +80,7 @@ static int track(const char *dir)
 		cmd_options.verbose ? HSM_LOG_DEBUG : HSM_LOG_INFO);
 	HSM_FREE char *place = store ? cmd_serve_absolute(store) : NULL;
 	struct hsm_track_options options = {
-		.dir = dir, .store = place, .ready = say_ready,
+		.dir = dir, .store = place, .strict = strict, .ready = say_ready,
 		.ready_arg = (void *)(uintptr_t)dir, .log = &log,
 	};
 	struct hsm_failure failure = { 0 };
@@ -142,6 +144,7 @@ static int write_archive(struct hsm_changes *changes, const char *dir,
 			 const struct hsm_log *log)
 {
 	struct hsm_failure failure = { 0 };
+	size_t len;
 	int rc;
 
 	if (cmd_options.dry_run) {
@@ -151,10 +154,10 @@ static int write_archive(struct hsm_changes *changes, const char *dir,
 	rc = hsm_changes_archive(changes, dir, archive, log, &failure);
 	if (rc == 0)
 		return 0;
-	rc = cmd_message_failure(&failure, archive, rc);
-	cmd_message("%s: was not written; the list is kept: --since %s",
-		    archive, hsm_changes_since(changes));
-	return rc;
+	len = strlen(failure.text);
+	snprintf(failure.text + len, sizeof(failure.text) - len,
+		 " (the list is kept: --since %s)", hsm_changes_since(changes));
+	return cmd_message_failure(&failure, archive, rc);
 }
 
 static int checkpoint(const char *dir)
@@ -203,8 +206,9 @@ static void check_options(void)
 		cmd_options_refuse("--archive %s: its name must end with .tar, "
 				   ".tar.gz, .tar.bz2, .tar.xz, .tar.zst or "
 				   ".tar.lz4", archive);
-	if (store && !watch)
-		cmd_options_refuse("--store belongs to --watch");
+	if ((store || strict) && !watch)
+		cmd_options_refuse("%s belongs to --watch",
+				   store ? "--store" : "--strict");
 	if (keep)
 		cmd_options_count("--keep", keep, 1);
 }

@@ -247,6 +247,7 @@ int hsm_prefetch_finish(struct hsm_prefetch *p);
 struct hsm_track_options {
 	const char *dir;
 	const char *store;          /* NULL: DIR/.hsm */
+	bool strict;                /* who opens for writing waits for the disk */
 	void (*ready)(void *arg);   /* once, when DIR is tracked */
 	void *ready_arg;
 	const struct hsm_log *log;

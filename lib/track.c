@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -231,6 +232,17 @@ static int open_directory(struct track *track, struct hsm_failure *failure)
 	return 0;
 }
 
+/* Whoever waits to open a file takes a descriptor of ours. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static enum hsm_tracker_break read_break(void)
 {
 	const char *what = getenv("HSM_TEST_BREAK");
@@ -305,6 +317,9 @@ int hsm_track(const struct hsm_track_options *options,
 	tracker->records.fd = -1;
 	tracker->journal = (struct hsm_journal){ .fd = -1, .lock = -1 };
 	tracker->broken = read_break();
+	tracker->strict = options->strict;
+	if (options->strict)
+		raise_limit();
 	track->signals = watch_signals(&before);
 	ret = start(track, failure);
 	if (!ret) {

@@ -133,6 +133,7 @@ wrong_usage() { # COMMAND...
 	wrong_usage hsm-checkpoint --commit y a
 	wrong_usage hsm-checkpoint --keep 0 a
 	wrong_usage hsm-checkpoint --store /tmp a
+	wrong_usage hsm-checkpoint --strict a
 	wrong_usage hsm-checkpoint --archive x.zip a
 	wrong_usage hsm-checkpoint --archive .tar a
 	wrong_usage hsm-checkpoint --archive x.tar --deleted a

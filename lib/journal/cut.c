@@ -16,12 +16,15 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "journal/group.h"
+#include "journal/intents.h"
 #include "journal/resolve.h"
+#include "journal/strict.h"
 #include "journal/tracker.h"
 
 struct cut {
@@ -76,6 +79,27 @@ static void add_head(bool lost, struct hsm_log_file *list)
 	hsm_log_file_add(list, &head);
 }
 
+/* Behind all others, which know the names better. */
+static int append_intents(struct hsm_tracker *tracker,
+			  struct hsm_log_image *image)
+{
+	struct hsm_log_image intents;
+	int ret = hsm_intents_load(&intents, &tracker->journal,
+				   tracker->journal.period);
+	unsigned char *grown;
+
+	if (ret < 0 || !intents.len)
+		return ret;
+	grown = realloc(image->bytes, image->len + intents.len);
+	if (grown) {
+		memcpy(grown + image->len, intents.bytes, intents.len);
+		image->bytes = grown;
+		image->len += intents.len;
+	}
+	hsm_log_image_free(&intents);
+	return grown ? 0 : -ENOMEM;
+}
+
 /* Make the list of the period that ran until now; a failure leaves it short. */
 static int resolve(struct hsm_tracker *tracker, struct hsm_log_file *list,
 		   struct hsm_log_file *carry)
@@ -88,6 +112,8 @@ static int resolve(struct hsm_tracker *tracker, struct hsm_log_file *list,
 	struct hsm_log_image image;
 	int ret = hsm_log_image_load(&image, tracker->records.fd);
 
+	if (!ret)
+		ret = append_intents(tracker, &image);
 	if (ret < 0)
 		return ret;
 	if (tracker->broken == HSM_BREAK_CARRY)
@@ -129,6 +155,8 @@ static int publish(struct hsm_tracker *tracker, struct cut *cut)
 
 	if (!ret)
 		ret = hsm_log_file_flush(&cut->records);
+	if (!ret && tracker->opens)
+		ret = hsm_strict_carry(tracker->opens, cut->records.fd);
 	if (!ret)
 		ret = hsm_journal_publish(journal, journal->period);
 	return ret;
@@ -149,6 +177,7 @@ int hsm_tracker_cut(struct hsm_tracker *tracker, unsigned int keep, uint64_t *n)
 	struct hsm_journal *journal = &tracker->journal;
 	struct cut cut = { .records.fd = -1 };
 	int ret = begin_next(tracker, &cut);
+	bool lost = false;
 
 	if (ret < 0 && cut.group < 0) {
 		/* Nothing has begun: the period goes on as it was. */
@@ -158,6 +187,11 @@ int hsm_tracker_cut(struct hsm_tracker *tracker, unsigned int keep, uint64_t *n)
 	/* Without a barrier the old group may be ended too early. */
 	if (ret < 0)
 		tracker->lost = true;
+	/* Before the old group is drained: it hears what is closed until then. */
+	if (tracker->opens)
+		lost = hsm_strict_turn(tracker->opens, journal,
+				       journal->period + 1) < 0;
+	tracker->lost |= lost;
 	end_old(tracker);
 	tracker->group = cut.group;
 	ret = publish(tracker, &cut);
@@ -171,10 +205,11 @@ int hsm_tracker_cut(struct hsm_tracker *tracker, unsigned int keep, uint64_t *n)
 	tracker->records = cut.records;
 	hsm_tracker_forget(tracker);
 	if (tracker->lost || journal->lost) {
-		tracker->lost = journal->lost = false;
+		journal->lost = false;
 		/* If not: a stop in order that is taken for a crash. */
 		hsm_journal_save(journal);
 	}
+	tracker->lost = lost;
 	hsm_journal_trim(journal, keep);
 	return 0;
 }

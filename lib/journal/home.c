@@ -237,9 +237,11 @@ void hsm_journal_trim(const struct hsm_journal *journal, unsigned int keep)
 	while (dir && (entry = readdir(dir))) {
 		uint64_t list = number_of(entry->d_name, "list");
 		uint64_t log = number_of(entry->d_name, "log");
+		uint64_t intent = number_of(entry->d_name, "intent");
 
 		if ((list && list + keep < journal->period) ||
 		    (log && log < journal->period) ||
+		    (intent && intent < journal->period) ||
 		    number_of(entry->d_name, "new"))
 			unlinkat(journal->fd, entry->d_name, 0);
 	}

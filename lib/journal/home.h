@@ -5,6 +5,7 @@
  *   state        id, and whether a tracker runs or ended in order
  *   lock         held by the tracker
  *   N.log        records of the period that runs, N; not durable
+ *   N.intent     who opened for writing in it, of a strict tracker; durable
  *   N.list       what was touched in period N, ended by checkpoint N; durable
  *   cursor.NAME  the checkpoint that a consumer has seen
  */

@@ -29,6 +29,8 @@ enum hsm_record_what {
 	HSM_RECORD_HEAD = 1 << 9,
 	HSM_RECORD_RESCAN = 1 << 10,
 	HSM_RECORD_UNKNOWN = 1 << 11, /* gone; what was below is not known */
+	/* Opened for writing.  The name counts where no other record has one. */
+	HSM_RECORD_INTENT = 1 << 12,
 };
 
 struct hsm_record {

@@ -134,7 +134,7 @@ static void touch_record(struct run *run, const struct hsm_record *record)
 	const uint32_t gone = HSM_RECORD_RENAME | HSM_RECORD_FROM;
 	const uint32_t kind = HSM_RECORD_DIR;
 	const uint32_t content = HSM_RECORD_MODIFY | HSM_RECORD_ATTRIB |
-				 HSM_RECORD_CARRIED;
+				 HSM_RECORD_CARRIED | HSM_RECORD_INTENT;
 	uint32_t what = record->what;
 
 	if (!record->parent.bytes || !record->name_len)

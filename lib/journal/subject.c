@@ -81,6 +81,11 @@ int hsm_subjects_note(struct hsm_subjects *subjects,
 		subject->all |= record->what;
 		return 0;
 	}
+	/* Where it was opened; others know where it is, and was. */
+	if (record->what & HSM_RECORD_INTENT && subject->last_len) {
+		subject->all |= record->what;
+		return 0;
+	}
 	if (!subject->first)
 		subject->first = record->what;
 	if (!subject->first_len) {

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "journal/group.h"
 #include "journal/outside.h"
+#include "journal/strict.h"
 #include "local/fanotify_abi.h"
 
 /* What was recorded a moment ago, by a hash of inode and name. */
@@ -158,8 +159,20 @@ static void read_group(struct hsm_tracker *tracker)
 void hsm_tracker_read(struct hsm_tracker *tracker)
 {
 	read_group(tracker);
+	if (tracker->opens && hsm_strict_failed(tracker->opens))
+		lose(tracker, "an opening for writing may not be in it");
 	if (hsm_log_file_flush(&tracker->records) < 0)
 		lose(tracker, strerror(-tracker->records.error));
+}
+
+static int start_strict(struct hsm_tracker *tracker)
+{
+	const struct hsm_strict_options options = {
+		.log = tracker->log, .root = tracker->root,
+		.mount = tracker->mount, .whole = tracker->whole,
+	};
+
+	return hsm_strict_start(&tracker->opens, &options, &tracker->journal);
 }
 
 int hsm_tracker_start(struct hsm_tracker *tracker)
@@ -182,6 +195,8 @@ int hsm_tracker_start(struct hsm_tracker *tracker)
 		ret = tracker->group = hsm_group_open(tracker->root,
 						      tracker->mount,
 						      tracker->whole);
+	if (ret >= 0 && tracker->strict)
+		ret = start_strict(tracker);
 	if (ret < 0)
 		return ret;
 	/* From here on an end without a word is one that loses. */
@@ -212,6 +227,8 @@ void hsm_tracker_stop(struct hsm_tracker *tracker)
 		close(tracker->group);
 	}
 	tracker->group = -1;
+	hsm_strict_stop(tracker->opens);
+	tracker->opens = NULL;
 	hsm_log_file_close(&tracker->records);
 	free(tracker->recent);
 	free(tracker->buffer);

@@ -31,6 +31,7 @@ enum hsm_tracker_break {
 };
 
 struct hsm_recent;
+struct hsm_strict;
 
 struct hsm_tracker {
 	const struct hsm_log *log;
@@ -39,12 +40,14 @@ struct hsm_tracker {
 	int mount;         /* the same, from open_tree(); given */
 	bool whole;        /* the directory is all of its file system */
 	const char *hide;  /* a name in it that is never shown: the store */
+	bool strict;       /* write down who opens for writing: strict.h */
 	enum hsm_tracker_break broken;
 	/* Whether a process is one of ours; NULL: only this one is. */
 	bool (*own)(void *arg, pid_t pid);
 	void *own_arg;
 
 	int group;
+	struct hsm_strict *opens; /* NULL: not strict */
 	bool lost;         /* something was not heard in this period */
 	struct timespec began;
 	struct hsm_log_file records;

@@ -6,16 +6,16 @@
 judge=$TESTS/tools/judge.py
 
 # Track a new directory that is not a file system of its own; sets $dir.
-track_part() {
+track_part() { # [OPTION...]
 	dir=$(new_dir tracked)/tree
 	mkdir "$dir"
-	track "$dir"
+	track "$dir" "$@"
 }
 
 # Let 16 processes write for SECONDS, and take lists; sets $out, where these are.
-storm() { # SECONDS
+storm() { # SECONDS [OPTION...]
 	local result
-	track_part
+	track_part "${@:2}"
 	out=$BATS_TEST_TMPDIR/out
 	mkdir "$out"
 	python3 "$TESTS/tools/storm.py" "$out/storm.tar" 200 50
