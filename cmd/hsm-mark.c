@@ -114,7 +114,7 @@ static void hydrate_directory(struct hsm_session *session, const char *path)
 
 static void list_again(struct hsm_session *session, const char *path)
 {
-	int rc = cmd_options.dry_run ? 0 : hsm_tree_list(session, path);
+	int rc = cmd_options.dry_run ? 0 : hsm_tree_refresh(session, path);
 
 	if (rc < 0)
 		cmd_message_fail(path, reason(rc), rc);

@@ -33,6 +33,8 @@ static const struct figure {
 	FIGURE(errors),
 	FIGURE(waiting),
 	FIGURE(skipped),
+	FIGURE(triggers),
+	FIGURE(triggers_elsewhere),
 	FIGURE(worker_restarts),
 	FIGURE(guard_pid),
 	FIGURE(worker_pid),

@@ -108,6 +108,10 @@ struct hsm_serve_status {
 	uint64_t errors;         /* reads that failed since the start */
 	uint64_t waiting;        /* readers that wait now */
 	uint64_t skipped;        /* remote names that cannot exist here */
+	uint64_t triggers;       /* directories of a lazy tree that wait to be
+				  * listed: mounts below DIR */
+	uint64_t triggers_elsewhere; /* and on binds of it, and in other mount
+				      * namespaces, that the server has put */
 	uint64_t worker_restarts;
 	int64_t guard_pid, worker_pid;
 };
@@ -218,6 +222,9 @@ int hsm_file_copy_marks(struct hsm_file *file, struct hsm_file *from);
  * (`hsm-prefetch --tree`).
  */
 int hsm_tree_list(struct hsm_session *session, const char *path);
+
+/* The same, but in a lazy tree only of those that were listed before. */
+int hsm_tree_refresh(struct hsm_session *session, const char *path);
 
 /*
  * List those directories at and below `path` that never were, in a tree that is

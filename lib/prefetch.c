@@ -211,7 +211,8 @@ static int list_again(const struct hsm_tree *tree,
 		.log = tree->log, .remote = engine->remote,
 		.store_fd = tree->store.fd, .tree = tree->root,
 		.store_id = tree->id, .jobs = 8, .from = path,
-		.lazy = is_lazy(tree),
+		/* What nobody is served cannot be seen without a trigger. */
+		.lazy = is_lazy(tree), .grows = true,
 	};
 
 	return hsm_crawl_run(&crawl);
@@ -229,12 +230,13 @@ static int list_missing(struct hsm_tree *tree, const struct hsm_engine *engine,
 
 	if (fd < 0)
 		return fd;
-	return deep.shared ? hsm_deep_run(&deep, fd) : -ENOMEM;
+	return deep.shared ? hsm_deep_run(&deep, &fd, 1) : -ENOMEM;
 }
 
-static int list(struct hsm_session *session, const char *path, bool missing)
+static int list(struct hsm_session *session, const char *path,
+		unsigned int what)
 {
-	struct hsm_control_request request = { .off = missing };
+	struct hsm_control_request request = { .off = what };
 	struct hsm_control_reply reply;
 	struct hsm_engine *engine;
 	HSM_CLOSE int found = -1;
@@ -248,22 +250,29 @@ static int list(struct hsm_session *session, const char *path, bool missing)
 				    -1);
 	if (ret != -ENOTCONN)
 		return ret;
-	if (missing && !is_lazy(tree))
+	if (!is_lazy(tree))
+		what &= ~HSM_CONTROL_MISSING;
+	if (!what)
 		return 0;
 	ret = hsm_tree_engine(tree, 0, &engine);
-	if (!ret && !missing)
+	if (!ret && what & HSM_CONTROL_AGAIN)
 		ret = list_again(tree, engine, request.path);
-	if (!ret && is_lazy(tree))
+	if (!ret && what & HSM_CONTROL_MISSING)
 		ret = list_missing(tree, engine, found);
 	return ret;
 }
 
 int hsm_tree_list(struct hsm_session *session, const char *path)
 {
-	return list(session, path, false);
+	return list(session, path, HSM_CONTROL_AGAIN | HSM_CONTROL_MISSING);
+}
+
+int hsm_tree_refresh(struct hsm_session *session, const char *path)
+{
+	return list(session, path, HSM_CONTROL_AGAIN);
 }
 
 int hsm_tree_complete(struct hsm_session *session, const char *path)
 {
-	return list(session, path, true);
+	return list(session, path, HSM_CONTROL_MISSING);
 }

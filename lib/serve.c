@@ -16,6 +16,7 @@
 #include "engine/lazy.h"
 #include "failure.h"
 #include "local/mount.h"
+#include "local/seal.h"
 #include "place.h"
 #include "survey.h"
 
@@ -96,6 +97,12 @@ static int make_mount(struct hsm_service *service)
 
 	if (mount_fd < 0 || !service->lazy)
 		return hsm_steal_fd(&mount_fd);
+	ret = hsm_seal_mount(mount_fd);
+	service->sealed = !ret;
+	if (ret)
+		hsm_log(service->options->log, HSM_LOG_WARNING,
+			"%s: cannot be bound elsewhere before all is listed: "
+			"no seals: %s", service->options->dir, strerror(-ret));
 	root = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ret = root < 0 ? -errno : hsm_lazy_cover(service, root);
 	return ret ? ret : hsm_steal_fd(&mount_fd);
@@ -138,8 +145,8 @@ static int put_over(struct hsm_service *service, struct hsm_survey *survey,
 	if (ret >= 0)
 		ret = hsm_mount_attach(mount_fd, options->dir,
 				       options->read_only, &service->mount_id);
-	/* A bind of it would have no triggers. */
-	if (ret >= 0 && service->lazy)
+	/* A bind of it would have no triggers, and say that nothing is there. */
+	if (ret >= 0 && service->lazy && !service->sealed)
 		ret = hsm_mount_allow_binds(mount_fd, false);
 	if (ret < 0)
 		return hsm_failure_set(failure, ret,

@@ -66,6 +66,8 @@ static int ask_server(struct hsm_tree *tree, struct hsm_serve_status *status)
 	status->errors = reply.status.errors;
 	status->waiting = reply.status.waiting;
 	status->skipped = reply.status.skipped;
+	status->triggers = reply.status.triggers;
+	status->triggers_elsewhere = reply.status.triggers_elsewhere;
 	status->worker_restarts = reply.status.restarts;
 	status->guard_pid = reply.status.guard;
 	status->worker_pid = reply.status.worker;

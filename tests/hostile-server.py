@@ -7,7 +7,7 @@ usage: hostile-server.py PORT-FILE
 Each directory below / is a lie of its own, see the methods `show_*`.  Whatever
 is asked for without a slash at its end is a file with the content "true\\n".
     GET /count     how many listings were asked for
-    GET /flip      from now on files in /flip/ are directories and the reverse
+    GET /flip      files in /flip/ become directories, and the reverse
 SIGTERM ends it.
 """
 
@@ -50,7 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if parts == ["count"]:
             return self.send_body(b"%d\n" % Handler.listings)
         if parts == ["flip"]:
-            Handler.flipped = True
+            Handler.flipped = not Handler.flipped
         if parts[-1]:
             if parts[0] == "sizes" and self.command == "HEAD":
                 return self.send_size(parts[-1])
@@ -125,6 +125,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return "text/html", page([])
         return "text/html", page(row("%08x/" % n, "-")
                                  for n in range(int(path[0])))
+
+    def show_big(self, path):
+        """A directory with N files beside a small one; big/N/"""
+        if len(path) == 1:
+            return "text/html", page([row("huge/", "-"), row("small/", "-")])
+        if path[1] == "huge":
+            return "text/html", page(row("%016x" % n)
+                                     for n in range(int(path[0])))
+        if len(path) == 2:
+            return "text/html", page([row("in/", "-")])
+        return "text/html", page([row("file")])
 
     def show_line(self, path):
         """One token of 100 MB: line/text/, line/tag/, line/json/"""

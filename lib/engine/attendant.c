@@ -10,18 +10,25 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "local/seal.h"
 #include "stage/route.h"
 #include "stage/walker.h"
 
 enum { CHAIN = 128, DOORS = 16, WAITERS = 256, ALIKE = 64 };
 
+/* To walk from a mount point into the call takes microseconds. */
+enum { LOOSE_SECONDS = 10 };
+
 /* A trigger that is gone; whoever is just walking into it may still call. */
 struct hsm_retired {
 	struct hsm_retired *next;
 	uint32_t device;
+	bool at_home;          /* else it is loose: nobody knows who is in it */
+	time_t when;
 	struct hsm_handle directory;
 };
 
@@ -174,26 +181,27 @@ static int list(struct hsm_attendant *attendant, int fd)
 			     sizeof(attendant->error));
 }
 
-int hsm_attendant_list(struct hsm_lazy *lazy, int fd, bool (*may)(void *arg))
+int hsm_attendant_list(struct hsm_lazy *lazy, const int *fds, unsigned int count,
+		       bool (*may)(void *arg))
 {
 	struct hsm_deep deep = lazy->deep;
 	int ret;
 
 	deep.may = may;
 	deep.arg = lazy;
-	ret = hsm_deep_run(&deep, fd);
+	ret = hsm_deep_run(&deep, fds, count);
 	atomic_fetch_add(&lazy->shared->count.skipped, deep.skipped);
 	return ret;
 }
 
 /* Instead of a trigger; the remote is reached from home. */
-static int ahead(void *arg, int fd)
+static int ahead(void *arg, const int *fds, unsigned int count)
 {
 	struct hsm_attendant *attendant = arg;
 	int ret = go_home(attendant);
 
 	if (!ret)
-		ret = hsm_attendant_list(attendant->lazy, fd, NULL);
+		ret = hsm_attendant_list(attendant->lazy, fds, count, NULL);
 	if (!ret)
 		ret = enter(attendant, attendant->namespace);
 	return ret;
@@ -295,24 +303,34 @@ static void forget(struct hsm_lazy *lazy, uint32_t device, int fd)
 	close(fd);
 }
 
-/* The trigger of `directory` is gone here; later, so is all of it. */
-static void retire(struct hsm_lazy *lazy, uint32_t device,
-		   const struct hsm_handle *directory)
+/* Whether somebody may be on his way into it: he will call. */
+static bool is_awaited(const struct hsm_lazy *lazy,
+		       const struct hsm_retired *retired, int fd, time_t now)
+{
+	if (retired->at_home)
+		return !hsm_trigger_unused(&lazy->service->trigger, fd);
+	return now < retired->when + LOOSE_SECONDS ||
+	       atomic_load(&lazy->waiting);
+}
+
+void hsm_attendant_retire(struct hsm_lazy *lazy, uint32_t device,
+			  const struct hsm_handle *directory, bool at_home)
 {
 	struct hsm_retired **at, *retired = malloc(sizeof(*retired));
+	struct timespec now;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	pthread_mutex_lock(&lazy->lock);
 	if (retired) {
-		*retired = (struct hsm_retired){ lazy->retired, device,
-						 *directory };
+		*retired = (struct hsm_retired){ lazy->retired, device, at_home,
+						 now.tv_sec, *directory };
 		lazy->retired = retired;
 	}
 	for (at = &lazy->retired; *at;) {
 		int fd = hsm_frontier_answering(lazy->shared, (*at)->device);
 
 		retired = *at;
-		/* Somebody is on his way into it: he will call. */
-		if (fd >= 0 && !hsm_trigger_unused(&lazy->service->trigger, fd)) {
+		if (fd >= 0 && is_awaited(lazy, retired, fd, now.tv_sec)) {
 			at = &retired->next;
 			continue;
 		}
@@ -324,9 +342,53 @@ static void retire(struct hsm_lazy *lazy, uint32_t device,
 	pthread_mutex_unlock(&lazy->lock);
 }
 
+bool hsm_attendant_is_retired(struct hsm_lazy *lazy, uint32_t device)
+{
+	const struct hsm_retired *retired;
+
+	pthread_mutex_lock(&lazy->lock);
+	for (retired = lazy->retired; retired; retired = retired->next)
+		if (retired->device == device)
+			break;
+	pthread_mutex_unlock(&lazy->lock);
+	return retired;
+}
+
 static bool is_at_home(const struct hsm_lazy *lazy, const struct hsm_door *door)
 {
 	return door->parent == lazy->service->mount_id;
+}
+
+void hsm_attendant_gone(struct hsm_lazy *lazy, bool at_home)
+{
+	if (at_home)
+		atomic_fetch_sub(&lazy->shared->triggers, 1);
+	/* One that came with a copied namespace was never counted. */
+	else if (atomic_load(&lazy->shared->elsewhere) > 0)
+		atomic_fetch_sub(&lazy->shared->elsewhere, 1);
+}
+
+/*
+ * Who changed the owner or permissions of a directory that was not listed has
+ * changed its trigger's.  What was changed at the directory itself wins.
+ */
+static void take_looks(const struct hsm_lazy *lazy, const struct hsm_door *door,
+		       int fd)
+{
+	int answering = hsm_frontier_answering(lazy->shared, door->device);
+	struct stat looks, plain, st;
+
+	if (answering < 0 || fstat(answering, &looks) < 0 || fstat(fd, &st) < 0)
+		return;
+	plain = st;
+	hsm_seal_plain(&plain);
+	if (st.st_mode != plain.st_mode || st.st_uid != plain.st_uid)
+		return;
+	if ((looks.st_uid != st.st_uid || looks.st_gid != st.st_gid) &&
+	    fchown(fd, looks.st_uid, looks.st_gid) < 0)
+		errno = 0; /* full quota: as it was */
+	if (looks.st_mode != st.st_mode && fchmod(fd, looks.st_mode & 07777) < 0)
+		errno = 0;
 }
 
 /* The chain's names are here: cover what is below, then let walkers in. */
@@ -347,21 +409,26 @@ static int open_door(struct hsm_attendant *attendant, const struct hsm_door *doo
 		ret = hsm_handle_get(attendant->chain[0], &handle);
 	if (ret < 0)
 		return ret;
+	attendant->frontier.loose = !at_home;
+	pthread_rwlock_rdlock(&lazy->frontier);
 	ret = hsm_frontier_cover(&attendant->frontier, outside, attendant->chain,
 				 attendant->chain_count, &cover);
 	if (!ret)
+		take_looks(lazy, door, attendant->chain[0]);
+	if (!ret)
 		ret = hsm_door_open(door);
-	if (ret) {
+	if (ret)
 		hsm_frontier_undo(&cover);
+	pthread_rwlock_unlock(&lazy->frontier);
+	if (ret)
 		return ret;
-	}
-	/* One that came with a copied namespace was never counted. */
-	if (at_home || atomic_load(count) > 0)
-		atomic_fetch_sub(count, 1);
+	hsm_attendant_gone(lazy, at_home);
 	atomic_fetch_add(count, (int)cover.count);
 	attendant->covered += cover.count;
+	if (!at_home && attendant->here == attendant->home)
+		hsm_binds_note(lazy, cover.devices, cover.count);
 	hsm_frontier_keep(&cover);
-	retire(lazy, door->device, &handle);
+	hsm_attendant_retire(lazy, door->device, &handle, at_home);
 	return 0;
 }
 
@@ -554,18 +621,20 @@ void hsm_attendant_serve(struct hsm_attendant *attendant,
 			   ret ? -EIO : -ESTALE);
 }
 
-int hsm_attendant_open_all(struct hsm_lazy *lazy)
+/* All doors of the own namespace that this server knows, for the caller to free. */
+static int list_doors(const struct hsm_lazy *lazy, struct hsm_door **out,
+		      size_t *count)
 {
-	int ret = 0;
 	struct hsm_door_walk walk = { .proc = lazy->proc };
-	struct hsm_door *doors = NULL, door;
-	size_t count = 0, room = 0, i;
+	struct hsm_door *doors = NULL, *door = malloc(sizeof(*door));
+	size_t room = 0;
+	int ret = door ? 0 : -ENOMEM;
 
-	while (hsm_door_next(&walk, &door)) {
-		if (hsm_frontier_answering(lazy->shared, door.device) < 0 ||
-		    !is_at_home(lazy, &door))
+	*count = 0;
+	while (!ret && hsm_door_next(&walk, door)) {
+		if (hsm_frontier_answering(lazy->shared, door->device) < 0)
 			continue;
-		if (count == room) {
+		if (*count == room) {
 			struct hsm_door *more = realloc(doors, (room + 64) *
 							sizeof(*doors));
 
@@ -576,23 +645,56 @@ int hsm_attendant_open_all(struct hsm_lazy *lazy)
 			doors = more;
 			room += 64;
 		}
-		doors[count++] = door;
+		doors[(*count)++] = *door;
 	}
 	hsm_door_end(&walk);
+	free(door);
+	*out = doors;
+	return ret;
+}
+
+/* Open a door below which nothing is left to be covered; 1: something is. */
+static int open_listed(struct hsm_lazy *lazy, const struct hsm_frontier *frontier,
+		       const struct hsm_door *door, int fd)
+{
+	bool at_home = is_at_home(lazy, door);
+	struct hsm_handle handle;
+	int ret = hsm_handle_get(fd, &handle);
+
+	pthread_rwlock_rdlock(&lazy->frontier);
+	if (!ret)
+		ret = hsm_frontier_needs(frontier, fd);
+	if (!ret) {
+		take_looks(lazy, door, fd);
+		ret = hsm_door_open(door);
+	}
+	pthread_rwlock_unlock(&lazy->frontier);
+	if (!ret) {
+		hsm_attendant_gone(lazy, at_home);
+		hsm_attendant_retire(lazy, door->device, &handle, at_home);
+	}
+	return ret;
+}
+
+int hsm_attendant_open_all(struct hsm_lazy *lazy, bool lists)
+{
+	struct hsm_frontier frontier;
+	struct hsm_door *doors;
+	size_t count, i;
+	int ret = list_doors(lazy, &doors, &count);
+
+	hsm_attendant_describe(lazy->service, &frontier);
 	for (i = 0; i < count; i++) {
 		HSM_CLOSE int fd = open_covered(lazy, &doors[i]);
-		struct hsm_handle handle;
-		int error = fd < 0 ? fd : hsm_handle_get(fd, &handle);
+		int error = fd < 0 ? fd : 0;
 
 		/* Each is looked at once more: users move directories about. */
+		if (!error && lists)
+			error = hsm_attendant_list(lazy, &fd, 1, NULL);
 		if (!error)
-			error = hsm_attendant_list(lazy, fd, NULL);
-		if (!error)
-			error = hsm_door_open(&doors[i]);
-		if (!error) {
-			atomic_fetch_sub(&lazy->shared->triggers, 1);
-			retire(lazy, doors[i].device, &handle);
-		}
+			error = open_listed(lazy, &frontier, &doors[i], fd);
+		if (error > 0)
+			error = lists ? -EAGAIN : 0;
 		/* -ESTALE: somebody else has opened it meanwhile. */
 		if (error && error != -ESTALE)
 			ret = error;

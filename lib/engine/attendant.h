@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "engine/binds.h"
 #include "engine/deep.h"
 #include "engine/frontier.h"
 #include "engine/lazy.h"
@@ -24,6 +25,12 @@ struct hsm_lazy {
 	struct hsm_shared *shared;
 	struct hsm_deep deep;
 	struct hsm_siblings *siblings; /* or NULL */
+	struct hsm_binds *binds;       /* or NULL */
+	/*
+	 * Read: covering what is below a directory, and opening it; written:
+	 * covering one that is new, which must not be done twice.
+	 */
+	pthread_rwlock_t frontier;
 	int proc;
 	int home;              /* the server's mount namespace */
 	pthread_mutex_t lock;
@@ -43,16 +50,28 @@ void hsm_attendant_serve(struct hsm_attendant *attendant,
 			 const struct hsm_trigger_call *call);
 
 /*
- * Open all doors of the server's own namespace; what is below them is listed
- * first.  In a thread with a working directory of its own.
+ * Open all doors of the server's own namespace below which everything is listed;
+ * with `lists`, list it first.  In a thread with a working directory of its own.
+ * 0, or the last failure.
  */
-int hsm_attendant_open_all(struct hsm_lazy *lazy);
+int hsm_attendant_open_all(struct hsm_lazy *lazy, bool lists);
+
+/*
+ * A trigger of `directory` was taken away, below DIR (`at_home`) or elsewhere:
+ * count it, and let it go as soon as nobody is on his way into it.
+ */
+void hsm_attendant_gone(struct hsm_lazy *lazy, bool at_home);
+void hsm_attendant_retire(struct hsm_lazy *lazy, uint32_t device,
+			  const struct hsm_handle *directory, bool at_home);
+
+bool hsm_attendant_is_retired(struct hsm_lazy *lazy, uint32_t device);
 
 /* The frontier of `service`, without a way to list ahead. */
 void hsm_attendant_describe(struct hsm_service *service,
 			    struct hsm_frontier *frontier);
 
-/* List all that is not listed at and below `fd`: hsm_deep_run(). */
-int hsm_attendant_list(struct hsm_lazy *lazy, int fd, bool (*may)(void *arg));
+/* List all that is not listed at and below `fds`: hsm_deep_run(). */
+int hsm_attendant_list(struct hsm_lazy *lazy, const int *fds, unsigned int count,
+		       bool (*may)(void *arg));
 
 #endif

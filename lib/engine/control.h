@@ -26,12 +26,17 @@ enum hsm_control_op {
 				* marked so by whoever has the lease */
 	HSM_CONTROL_REARM,     /* handle: its marks changed, raise events again */
 	HSM_CONTROL_REFRESH,   /* handle, path: its origin */
-	HSM_CONTROL_LIST,      /* path: a remote directory; off 1: only what
-				* was never listed below it */
+	HSM_CONTROL_LIST,      /* path: a remote directory; off: enum
+				* hsm_control_list */
 	HSM_CONTROL_STATUS,
 	HSM_CONTROL_JOURNAL,   /* reply carries the journal's directory */
 	HSM_CONTROL_CHECKPOINT, /* off: how many lists to keep */
 	HSM_CONTROL_PEEK,      /* reply carries a list */
+};
+
+enum hsm_control_list {
+	HSM_CONTROL_AGAIN = 1,   /* what was listed before */
+	HSM_CONTROL_MISSING = 2, /* what was not, to the end */
 };
 
 struct hsm_control_request {
@@ -43,7 +48,7 @@ struct hsm_control_request {
 
 struct hsm_control_status {
 	uint64_t started, fills, bytes_fetched, requests, errors, waiting,
-		skipped, restarts;
+		skipped, restarts, triggers, triggers_elsewhere;
 	int32_t guard, worker;
 };
 

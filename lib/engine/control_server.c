@@ -10,12 +10,12 @@
 
 #include "base/cleanup.h"
 #include "engine/control.h"
-#include "engine/crawl.h"
 #include "engine/deep.h"
-#include "local/beneath.h"
 #include "engine/engine.h"
 #include "engine/journal.h"
+#include "engine/refresh.h"
 #include "engine/request.h"
+#include "local/beneath.h"
 
 struct client {
 	const struct hsm_control_server *server;
@@ -33,6 +33,8 @@ static void fill_status(const struct hsm_shared *shared,
 	status->waiting = shared->count.waiting;
 	status->skipped = shared->count.skipped;
 	status->restarts = shared->count.restarts;
+	status->triggers = (uint64_t)shared->triggers;
+	status->triggers_elsewhere = (uint64_t)shared->elsewhere;
 	status->guard = shared->guard;
 	status->worker = shared->worker;
 }
@@ -68,46 +70,24 @@ static int list_missing(struct hsm_engine *engine, const char *path)
 	    !(flags & (HSM_FLAG_UNLISTED | HSM_FLAG_BELOW)))
 		return 1;
 	hsm_deep_like(&deep, engine->deep);
-	ret = hsm_deep_run(&deep, fd);
+	ret = hsm_deep_run(&deep, &fd, 1);
+	if (engine->deep->listed)
+		engine->deep->listed(engine->deep->trigger_arg);
 	atomic_fetch_add(&engine->shared->count.skipped, deep.skipped);
 	return ret;
 }
 
-/* Whether something of the tree may not be listed yet. */
-static bool is_lazy(const struct hsm_engine *engine)
-{
-	unsigned int flags;
-
-	return engine->deep &&
-	       hsm_mark_read(engine->watch.root, NULL, &flags) == 0 &&
-	       flags & HSM_FLAG_BELOW;
-}
-
 static int list(const struct hsm_control_server *server, const char *path,
-		bool missing)
+		uint64_t what)
 {
 	struct hsm_engine *engine = server->engine;
-	struct hsm_crawl crawl = {
-		.log = engine->log, .remote = engine->remote,
-		.store_fd = server->store_fd, .tree = engine->watch.root,
-		.store_id = engine->store_id, .engine = engine,
-		.jobs = engine->jobs,
-		.from = path,
-	};
-	int ret;
+	int ret = 0;
 
-	if (missing) {
+	if (what & HSM_CONTROL_AGAIN)
+		ret = hsm_refresh_run(engine, server->store_fd, path);
+	if (!ret && what & HSM_CONTROL_MISSING)
 		ret = list_missing(engine, path);
-		return ret < 0 ? ret : 0;
-	}
-	crawl.lazy = is_lazy(engine);
-	ret = hsm_crawl_run(&crawl);
-	if (!ret && crawl.lazy)
-		ret = list_missing(engine, path);
-	if (ret > 0)
-		ret = 0;
-	atomic_fetch_add(&engine->shared->count.skipped, crawl.skipped);
-	return ret;
+	return ret < 0 ? ret : 0;
 }
 
 static void answer(const struct hsm_control_server *server,
@@ -139,8 +119,7 @@ static void answer(const struct hsm_control_server *server,
 		reply->changed = changed;
 		break;
 	case HSM_CONTROL_LIST:
-		reply->error = list(server, request->path,
-				     request->off != 0);
+		reply->error = list(server, request->path, request->off);
 		break;
 	case HSM_CONTROL_STATUS:
 		snprintf(reply->url, sizeof(reply->url), "%s",

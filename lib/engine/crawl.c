@@ -13,19 +13,21 @@
 
 #include "base/cleanup.h"
 #include "engine/agenda.h"
+#include "engine/echo.h"
 #include "engine/engine.h"
 #include "engine/snapshot.h"
 #include "engine/vanish.h"
 #include "local/beneath.h"
 #include "local/extent.h"
 #include "local/placeholder.h"
+#include "local/seal.h"
 
 /*
  * A remote directory that contains itself must end somewhere: at this depth, or
- * where one listing has come so often on the way to it.  LOUD: so many names
+ * where one listing has come too often on the way to it (echo.h).  LOUD: so many names
  * that are left out are told, the others are only counted.
  */
-enum { DEPTH_MAX = 128, ITSELF_MAX = 3, LOUD = 100, JOBS_MAX = 256 };
+enum { DEPTH_MAX = 128, LOUD = 100, JOBS_MAX = 256 };
 
 enum { IDLE_MAX = 64, CLAIMS_MAX = 512 };
 
@@ -131,6 +133,7 @@ struct listing {
 	time_t now;
 	uint64_t hash;  /* of all entries, in whatever order */
 	unsigned long files;
+	bool subdirectories;
 	struct hsm_agenda_dir *dirs; /* found, and kept until the hash is known */
 	size_t dir_count;
 };
@@ -202,14 +205,17 @@ static int update(struct hsm_crawl *crawl, int dir_fd, const char *name,
 	    strcmp(mark.origin, now->origin) ||
 	    flags & (HSM_FLAG_DIRTY | HSM_FLAG_CHANGED | HSM_FLAG_WHOLE))
 		return 0;
-	hsm_mark_clear(fd, HSM_FLAG_LOST);
 	if (hsm_version_same(&mark.version, &now->version))
-		return 0;
+		return hsm_mark_clear(fd, HSM_FLAG_LOST);
 	ret = hsm_extent_resident(fd, (uint64_t)st.st_size, &resident);
 	if (ret < 0)
 		return ret;
-	if (resident || st.st_size != mark.version.size)
-		return hsm_mark_set(fd, HSM_FLAG_STALE);
+	/* Lost or stale without a gap: neither is evicted. */
+	if (resident || st.st_size != mark.version.size) {
+		ret = hsm_mark_set(fd, HSM_FLAG_STALE);
+		return ret ? ret : hsm_mark_clear(fd, HSM_FLAG_LOST);
+	}
+	hsm_mark_clear(fd, HSM_FLAG_LOST);
 	hsm_log(crawl->log, HSM_LOG_INFO, "%s: has a new version", now->origin);
 	hsm_mark_set(fd, HSM_FLAG_EVICT);
 	ret = hsm_placeholder_renew(fd, now);
@@ -224,6 +230,17 @@ static bool is_directory(int dir_fd, const char *name)
 
 	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       S_ISDIR(st.st_mode);
+}
+
+static int vanish(const struct hsm_crawl *crawl, int dir_fd, const char *name,
+		  const char *path)
+{
+	const struct hsm_vanish how = {
+		.log = crawl->log, .store_id = crawl->store_id,
+		.uncover = crawl->uncover, .arg = crawl->arg,
+	};
+
+	return hsm_vanish(&how, dir_fd, name, path);
 }
 
 static int make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
@@ -241,7 +258,7 @@ static int make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
 	ret = hsm_placeholder_create(dir_fd, name, &mark, mode);
 	/* It was a directory before. */
 	if (ret == -EEXIST && is_directory(dir_fd, name) &&
-	    hsm_vanish(crawl->log, crawl->store_id, dir_fd, name, path) == 0)
+	    vanish(crawl, dir_fd, name, path) == 0)
 		ret = hsm_placeholder_create(dir_fd, name, &mark, mode);
 	note_own_change(crawl);
 	if (ret == -EEXIST)
@@ -297,11 +314,17 @@ static void note_entry(struct listing *listing, const struct hsm_entry *entry)
 static bool is_in_itself(const struct listing *listing,
 			 const struct hsm_agenda_dir *dir)
 {
+	const struct hsm_crawl *crawl = listing->run->crawl;
 	unsigned int i, same = 0;
 
+	if (!listing->files)
+		return false;
+	if (crawl->shallow)
+		return hsm_echo_heard(crawl->tree, listing->dir_fd,
+				      listing->hash);
 	for (i = 0; i < HSM_AGENDA_ABOVE; i++)
 		same += dir->above[i] == listing->hash;
-	return listing->files && same >= ITSELF_MAX;
+	return same >= HSM_ECHO_LOOP;
 }
 
 static void free_dirs(struct listing *listing)
@@ -347,14 +370,54 @@ static int keep_dir(struct listing *listing, const char *path)
 	return release_dirs(listing, NULL);
 }
 
+static bool is_here(const struct listing *listing, const char *name)
+{
+	return faccessat(listing->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Something is not listed below `fd` any more: note it, up to the root. */
+static int mark_below(int fd)
+{
+	HSM_CLOSE int at = dup(fd);
+	unsigned int flags, i;
+	int ret = at < 0 ? -errno : 0;
+
+	for (i = 0; !ret && i < DEPTH_MAX; i++) {
+		int parent;
+
+		/* Where it is set, it is set above. */
+		ret = hsm_mark_read(at, NULL, &flags);
+		if (ret == -ENODATA)
+			ret = 0;
+		if (ret || flags & HSM_FLAG_BELOW)
+			break;
+		ret = hsm_mark_set(at, HSM_FLAG_BELOW);
+		parent = openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(at);
+		at = parent;
+		if (at < 0)
+			return -errno;
+	}
+	return ret;
+}
+
 static int make_directory(struct listing *listing, const char *name,
 			  const struct hsm_mark *mark)
 {
-	unsigned int flags = HSM_FLAG_UNLISTED | HSM_FLAG_BELOW;
+	struct hsm_crawl *crawl = listing->run->crawl;
+	unsigned int flags = crawl->lazy ? HSM_FLAG_UNLISTED | HSM_FLAG_BELOW :
+					   0;
+	bool grows = crawl->grows && !listing->run->first, made;
+	int fd, ret = grows && !is_here(listing, name) ?
+		      mark_below(listing->dir_fd) : 0;
 
-	return hsm_placeholder_mkdir(listing->dir_fd, name, mark,
-				     listing->run->crawl->lazy ? flags : 0,
-				     listing->run->first);
+	if (ret)
+		return ret;
+	fd = hsm_placeholder_mkdir(listing->dir_fd, name, mark, flags,
+				   listing->run->first, &made);
+	if (fd >= 0 && made && grows && crawl->appeared)
+		crawl->appeared(crawl->arg, mark->origin);
+	return fd;
 }
 
 static int take_directory(struct listing *listing, const char *name,
@@ -368,9 +431,9 @@ static int take_directory(struct listing *listing, const char *name,
 		return skip(crawl, listing->path, name, "nested too deep");
 	strcpy(mark.origin, path);
 	fd = make_directory(listing, name, &mark);
-	if (fd == -ENOTDIR && (!crawl->lazy || listing->run->first) &&
-	    hsm_vanish(crawl->log, crawl->store_id, listing->dir_fd, name,
-		       path) == 0)
+	if (fd == -ENOTDIR &&
+	    (!crawl->lazy || crawl->grows || listing->run->first) &&
+	    vanish(crawl, listing->dir_fd, name, path) == 0)
 		fd = make_directory(listing, name, &mark);
 	if (fd == -ENOTDIR)
 		return skip(crawl, listing->path, name,
@@ -378,6 +441,7 @@ static int take_directory(struct listing *listing, const char *name,
 	if (fd < 0)
 		return fd;
 	atomic_fetch_add(&crawl->directories, 1);
+	listing->subdirectories = true;
 	return crawl->shallow ? 0 : keep_dir(listing, path);
 }
 
@@ -385,11 +449,6 @@ static bool bad_name(const char *name)
 {
 	return !*name || strchr(name, '/') || !strcmp(name, ".") ||
 	       !strcmp(name, "..") || strlen(name) > NAME_MAX;
-}
-
-static bool is_here(const struct listing *listing, const char *name)
-{
-	return faccessat(listing->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int take_entry(void *arg, const struct hsm_entry *entry)
@@ -410,8 +469,8 @@ static int take_entry(void *arg, const struct hsm_entry *entry)
 	if (join(path, sizeof(path), listing->path, entry->name) < 0)
 		return skip(crawl, listing->path, entry->name,
 			    "its path is too long");
-	/* See hsm_crawl.lazy. */
-	if (crawl->lazy && !listing->run->first &&
+	/* See hsm_crawl.grows. */
+	if (crawl->lazy && !crawl->grows && !listing->run->first &&
 	    entry->type == HSM_ENTRY_DIR && !is_here(listing, entry->name) &&
 	    !hsm_snapshot_knows(&listing->snapshot, entry->name))
 		return 0;
@@ -483,8 +542,7 @@ static void take_away(const struct listing *listing)
 
 		if (hsm_snapshot_vanished(&listing->snapshot, entry->d_name) &&
 		    join(path, sizeof(path), listing->path, entry->d_name) == 0)
-			hsm_vanish(crawl->log, crawl->store_id, listing->dir_fd,
-				   entry->d_name, path);
+			vanish(crawl, listing->dir_fd, entry->d_name, path);
 	}
 }
 
@@ -505,10 +563,11 @@ static int end_listing(struct listing *listing, const struct hsm_agenda_dir *dir
 		take_away(listing);
 	if (!ret)
 		ret = hsm_snapshot_commit(&listing->snapshot);
-	if (!ret && listing->dirs && is_in_itself(listing, dir)) {
+	if (!ret && listing->subdirectories && is_in_itself(listing, dir)) {
 		skip(listing->run->crawl, "", dir->path,
 		     "its directories, for it contains itself");
-		return 0;
+		return listing->run->crawl->shallow ?
+		       hsm_echo_silence(listing->dir_fd) : 0;
 	}
 	return ret ? ret : release_dirs(listing, dir->above);
 }
@@ -737,6 +796,8 @@ static int run_shallow(struct hsm_crawl *crawl)
 		ret = list_one(&run);
 	ret = end(&run, ret);
 	/* After its names: no crash leaves the one without the other. */
+	if (!ret)
+		ret = hsm_seal_break(crawl->only);
 	if (!ret)
 		ret = hsm_mark_clear(crawl->only, HSM_FLAG_UNLISTED);
 	unclaim(crawl->shared, st.st_ino);

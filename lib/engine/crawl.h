@@ -35,11 +35,20 @@ struct hsm_crawl {
 	const char *from;      /* below which remote directory; "" */
 	/*
 	 * Mark each directory that is made as one whose names are not here: the
-	 * tree is served before all of it is listed (frontier.h).  A directory
-	 * that is new in one which was listed before is not made: it would be
-	 * seen without a trigger.  Those that are not listed are left out.
+	 * tree is served before all of it is listed (frontier.h).  Those that are
+	 * not listed are left out.
 	 */
 	bool lazy;
+	/*
+	 * Make directories that are new in one which was listed before, too: they
+	 * are seen at once and without a trigger, so only where that shows a seal
+	 * (seal.h).  Then `appeared` is called, unless it is NULL; any thread.
+	 */
+	bool grows;
+	void (*appeared)(void *arg, const char *path);
+	/* See vanish.h; NULL where there are no triggers. */
+	void (*uncover)(void *arg, const char *path);
+	void *arg;
 	/*
 	 * Only `from` itself, which is the local directory `only` (borrowed); the
 	 * mark goes when all of its names are there.

@@ -196,30 +196,28 @@ static int clear_below(void *arg, int fd)
 	return ret ? ret : hsm_mark_clear(fd, HSM_FLAG_BELOW);
 }
 
-int hsm_deep_run(struct hsm_deep *deep, int fd)
+int hsm_deep_run(struct hsm_deep *deep, const int *fds, unsigned int count)
 {
 	struct work work = { .deep = deep };
 	pthread_t threads[THREADS_MAX];
-	unsigned int count = 0, wanted = deep->jobs;
-	int ret;
+	unsigned int started = 0, wanted = deep->jobs, i;
 
 	if (wanted > THREADS_MAX)
 		wanted = THREADS_MAX;
 	pthread_mutex_init(&work.lock, NULL);
 	pthread_cond_init(&work.more, NULL);
-	ret = push(&work, fd);
-	if (ret)
-		return ret;
-	while (count < wanted &&
-	       !pthread_create(&threads[count], NULL, thread, &work))
-		count++;
+	for (i = 0; i < count && !work.error; i++)
+		work.error = push(&work, fds[i]);
+	while (started < wanted &&
+	       !pthread_create(&threads[started], NULL, thread, &work))
+		started++;
 	/* Without any thread this one does it all. */
-	if (!count)
+	if (!started)
 		thread(&work);
-	while (count)
-		pthread_join(threads[--count], NULL);
-	if (!work.error)
-		work.error = clear_below(NULL, fd);
+	while (started)
+		pthread_join(threads[--started], NULL);
+	for (i = 0; i < count && !work.error; i++)
+		work.error = clear_below(NULL, fds[i]);
 	return work.error;
 }
 

@@ -18,6 +18,13 @@ struct hsm_deep {
 	unsigned int jobs;
 	struct hsm_crawl_shared *shared;
 	struct hsm_engine *engine; /* as in hsm_crawl; or NULL */
+	/* As in hsm_crawl, for whoever lists directories once more. */
+	bool grows;
+	void (*appeared)(void *arg, const char *path);
+	void (*uncover)(void *arg, const char *path);
+	/* After hsm_deep_run() by whom nobody waits for. */
+	void (*listed)(void *arg);
+	void *trigger_arg;     /* of these three */
 	/* Called before each request: waits while others are to come first.
 	 * False: give up.  NULL: none. */
 	bool (*may)(void *arg);
@@ -29,11 +36,11 @@ struct hsm_deep {
 void hsm_deep_like(struct hsm_deep *deep, const struct hsm_deep *other);
 
 /*
- * List all that is not listed at and below the directory `fd`, `jobs`
- * directories at a time.  0: everything below is listed, and marked so.  The
+ * List all that is not listed at and below `count` directories, `jobs` of them
+ * at a time.  0: everything below is listed, and marked so.  The
  * first failure is the result; the others are listed all the same.  -ECANCELED.
  */
-int hsm_deep_run(struct hsm_deep *deep, int fd);
+int hsm_deep_run(struct hsm_deep *deep, const int *fds, unsigned int count);
 
 /*
  * Put HSM_FLAG_BELOW on every directory at and below `fd` that has one below it

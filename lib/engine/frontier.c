@@ -14,6 +14,16 @@
 #include "local/handle.h"
 #include "local/mark.h"
 #include "local/mount.h"
+#include "local/seal.h"
+
+/* So many directories are listed ahead together. */
+enum { AHEAD = 256 };
+
+/* Those for which there is no trigger any more, open. */
+struct rest {
+	int fds[AHEAD];
+	unsigned int count;
+};
 
 int hsm_frontier_answering(const struct hsm_shared *shared, uint32_t device)
 {
@@ -99,18 +109,24 @@ bool hsm_frontier_needs(const struct hsm_frontier *frontier, int fd)
 	return false;
 }
 
-static int remember(struct hsm_frontier_cover *cover, int mount)
+static int remember(struct hsm_frontier_cover *cover, int mount, uint32_t device)
 {
 	if (cover->count == cover->room) {
 		unsigned int room = cover->room ? 2 * cover->room : 64;
 		int *more = realloc(cover->mounts, room * sizeof(*more));
+		uint32_t *devices;
 
 		if (!more)
 			return -ENOMEM;
 		cover->mounts = more;
+		devices = realloc(cover->devices, room * sizeof(*devices));
+		if (!devices)
+			return -ENOMEM;
+		cover->devices = devices;
 		cover->room = room;
 	}
-	cover->mounts[cover->count++] = mount;
+	cover->mounts[cover->count] = mount;
+	cover->devices[cover->count++] = device;
 	return 0;
 }
 
@@ -126,7 +142,8 @@ static int put_trigger(const struct hsm_frontier *frontier, int door, int fd,
 	if (!ret)
 		ret = target = hsm_handle_open(door, &handle, O_PATH);
 	if (ret >= 0)
-		ret = mount = hsm_trigger_make(frontier->trigger, fd, &answer,
+		ret = mount = hsm_trigger_make(frontier->trigger, fd,
+					       frontier->loose, &answer,
 					       &device);
 	if (ret < 0)
 		return ret;
@@ -134,7 +151,7 @@ static int put_trigger(const struct hsm_frontier *frontier, int door, int fd,
 	atomic_store(&frontier->shared->answering[minor(device)], answer + 1);
 	ret = hsm_mount_place(mount, target);
 	if (!ret) {
-		ret = remember(cover, mount);
+		ret = remember(cover, mount, device);
 		if (ret)
 			hsm_door_unmount(mount);
 	}
@@ -147,29 +164,69 @@ static int put_trigger(const struct hsm_frontier *frontier, int door, int fd,
 	return 0;
 }
 
-static bool room(const struct hsm_frontier *frontier)
+static bool room(const struct hsm_frontier *frontier,
+		 const struct hsm_frontier_cover *cover)
 {
 	return atomic_load(&frontier->shared->triggers) +
-	       atomic_load(&frontier->shared->elsewhere) <
+	       atomic_load(&frontier->shared->elsewhere) + (int)cover->count <
 	       (int)frontier->max_triggers;
 }
 
-/* Cover the directory `fd`, or see to it that it needs no cover. */
+/* Of an older version, or a power loss came before its seal. */
+static void seal(int fd)
+{
+	unsigned int flags;
+
+	if (hsm_mark_read(fd, NULL, &flags) == 0 && flags & HSM_FLAG_UNLISTED)
+		hsm_seal_put(fd);
+}
+
+static int list_rest(const struct hsm_frontier *frontier, struct rest *rest)
+{
+	int ret = 0;
+
+	if (rest->count)
+		ret = frontier->ahead ? frontier->ahead(frontier->arg, rest->fds,
+							rest->count) : -ENOSPC;
+	while (rest->count)
+		close(rest->fds[--rest->count]);
+	return ret;
+}
+
+/*
+ * Cover the directory `fd`, or see to it that it needs no cover; when there is
+ * no room for its trigger, it goes to `rest`.
+ */
 static int cover_one(const struct hsm_frontier *frontier, int door, int fd,
-		     struct hsm_frontier_cover *cover)
+		     struct hsm_frontier_cover *cover, struct rest *rest)
 {
 	int ret = -ENOSPC;
 
 	if (!hsm_frontier_needs(frontier, fd))
 		return 0;
-	if (room(frontier) && (int)cover->count +
-	    atomic_load(&frontier->shared->triggers) <
-	    (int)frontier->max_triggers)
+	seal(fd);
+	if (room(frontier, cover))
 		ret = put_trigger(frontier, door, fd, cover);
 	/* The mount table, or what we allow ourselves of it, is full. */
-	if (ret == -ENOSPC || ret == -EMFILE)
-		ret = frontier->ahead ? frontier->ahead(frontier->arg, fd) : ret;
-	return ret;
+	if (ret != -ENOSPC && ret != -EMFILE)
+		return ret;
+	fd = dup(fd);
+	if (fd < 0)
+		return -errno;
+	rest->fds[rest->count++] = fd;
+	return rest->count == AHEAD ? list_rest(frontier, rest) : 0;
+}
+
+int hsm_frontier_cover_one(const struct hsm_frontier *frontier, int door, int fd,
+			   struct hsm_frontier_cover *out)
+{
+	struct rest rest = { .count = 0 };
+	int ret, late;
+
+	*out = (struct hsm_frontier_cover){ 0 };
+	ret = cover_one(frontier, door, fd, out, &rest);
+	late = list_rest(frontier, &rest);
+	return ret ? ret : late;
 }
 
 static bool same(int a, int b)
@@ -184,8 +241,9 @@ int hsm_frontier_cover(const struct hsm_frontier *frontier, int door,
 		       const int *chain, unsigned int count,
 		       struct hsm_frontier_cover *out)
 {
+	struct rest rest = { .count = 0 };
 	unsigned int i;
-	int ret = 0;
+	int ret = 0, late;
 
 	*out = (struct hsm_frontier_cover){ 0 };
 	for (i = 0; i < count && !ret; i++) {
@@ -193,14 +251,15 @@ int hsm_frontier_cover(const struct hsm_frontier *frontier, int door,
 		int fd;
 
 		if (!dir)
-			return -errno;
+			ret = -errno;
 		while (!ret && (fd = next_child(dir, &ret)) >= 0) {
 			if (i + 1 == count || !same(fd, chain[i + 1]))
-				ret = cover_one(frontier, door, fd, out);
+				ret = cover_one(frontier, door, fd, out, &rest);
 			close(fd);
 		}
 	}
-	return ret;
+	late = list_rest(frontier, &rest);
+	return ret ? ret : late;
 }
 
 void hsm_frontier_keep(struct hsm_frontier_cover *cover)
@@ -208,7 +267,9 @@ void hsm_frontier_keep(struct hsm_frontier_cover *cover)
 	while (cover->count)
 		close(cover->mounts[--cover->count]);
 	free(cover->mounts);
+	free(cover->devices);
 	cover->mounts = NULL;
+	cover->devices = NULL;
 }
 
 void hsm_frontier_undo(struct hsm_frontier_cover *cover)

@@ -7,7 +7,9 @@
  *   every directory that is not listed is covered by a trigger, its own or one
  *   of a directory above it.
  *
- * So a directory's children get their triggers before its own goes.
+ * So a directory's children get their triggers before its own goes.  Where it
+ * does not hold (a bind, a trigger that root has unmounted), directories that
+ * are not listed are sealed: see seal.h.
  */
 #ifndef HSM_ENGINE_FRONTIER_H
 #define HSM_ENGINE_FRONTIER_H
@@ -23,8 +25,9 @@ struct hsm_frontier {
 	struct hsm_shared *shared;
 	uint64_t store_id;
 	unsigned int max_triggers;
-	/* List all below the directory `fd`, instead of a trigger for it. */
-	int (*ahead)(void *arg, int fd);
+	bool loose;            /* triggers that umount(8) may take away */
+	/* List all at and below `count` directories, instead of triggers. */
+	int (*ahead)(void *arg, const int *fds, unsigned int count);
 	void *arg;
 };
 
@@ -34,6 +37,7 @@ bool hsm_frontier_needs(const struct hsm_frontier *frontier, int fd);
 /* The triggers of one hsm_frontier_cover(): detached or placed mounts. */
 struct hsm_frontier_cover {
 	int *mounts;
+	uint32_t *devices;
 	unsigned int count, room;
 };
 
@@ -47,6 +51,10 @@ struct hsm_frontier_cover {
 int hsm_frontier_cover(const struct hsm_frontier *frontier, int door,
 		       const int *chain, unsigned int count,
 		       struct hsm_frontier_cover *out);
+
+/* The same for one directory `fd` that is not covered at this door. */
+int hsm_frontier_cover_one(const struct hsm_frontier *frontier, int door, int fd,
+			   struct hsm_frontier_cover *out);
 void hsm_frontier_keep(struct hsm_frontier_cover *cover);
 void hsm_frontier_undo(struct hsm_frontier_cover *cover);
 

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "engine/attendant.h"
+#include "engine/binds.h"
 #include "local/mount.h"
 
 enum { ATTENDANTS_MIN = 4, ATTENDANTS_MAX = 64 };
@@ -177,14 +178,14 @@ static bool may_list(void *arg)
 /* A thread: list what is left, record that nothing is, and take all away. */
 static int finish(struct hsm_lazy *lazy)
 {
-	int ret = hsm_attendant_list(lazy, lazy->deep.root, may_list);
+	int ret = hsm_attendant_list(lazy, &lazy->deep.root, 1, may_list);
 
 	/*
 	 * Whatever is not below a trigger is listed (frontier.h); so is all that
 	 * is, then.
 	 */
 	if (!ret)
-		ret = hsm_attendant_open_all(lazy);
+		ret = hsm_attendant_open_all(lazy, true);
 	if (!ret)
 		ret = hsm_crawl_trust(lazy->service->store.fd);
 	if (!ret && !lazy->service->store.listed)
@@ -281,6 +282,29 @@ static int start_threads(struct hsm_lazy *lazy)
 	return ret;
 }
 
+/* A directory is new in one that was listed before. */
+static void appeared(void *arg, const char *path)
+{
+	hsm_binds_cover(arg, path);
+}
+
+/* One that nobody has walked into is gone at the remote. */
+static void uncover(void *arg, const char *path)
+{
+	hsm_binds_uncover(arg, path);
+}
+
+/* Much was listed at once: triggers that are not needed any more go. */
+static void listed(void *arg)
+{
+	struct hsm_lazy *lazy = arg;
+
+	if (unshare(CLONE_FS) < 0)
+		return;
+	hsm_attendant_open_all(lazy, false);
+	finish_if_done(lazy);
+}
+
 int hsm_lazy_start(struct hsm_service *service, struct hsm_engine *engine)
 {
 	struct hsm_lazy *lazy = calloc(1, sizeof(*lazy));
@@ -298,7 +322,10 @@ int hsm_lazy_start(struct hsm_service *service, struct hsm_engine *engine)
 		.store_fd = service->store.fd, .root = service->watch.root,
 		.store_id = service->store.id, .jobs = engine->jobs,
 		.shared = hsm_crawl_share(), .engine = engine,
+		.grows = service->sealed, .appeared = appeared,
+		.uncover = uncover, .listed = listed, .trigger_arg = lazy,
 	};
+	pthread_rwlock_init(&lazy->frontier, NULL);
 	lazy->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	lazy->home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (!lazy->deep.shared || lazy->proc < 0 || lazy->home < 0)
@@ -308,6 +335,8 @@ int hsm_lazy_start(struct hsm_service *service, struct hsm_engine *engine)
 					  F_OK, 0) == 0;
 	engine->deep = &lazy->deep;
 	lazy->siblings = hsm_siblings_start(&lazy->deep);
+	if (service->sealed)
+		lazy->binds = hsm_binds_start(lazy);
 	ret = start_threads(lazy);
 	if (!ret && (service->store.listed ||
 		     service->options->names == HSM_NAMES_CRAWL))

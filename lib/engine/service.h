@@ -22,6 +22,7 @@ struct hsm_service {
 	uint64_t mount_id;   /* of the tree over DIR */
 	struct hsm_users_tree tree;
 	bool lazy;           /* served before all of it is listed: lazy.h */
+	bool sealed;         /* what is not listed can be reached by nobody */
 	struct hsm_trigger trigger;
 	int control;         /* listening socket */
 	int wake;            /* eventfd: the worker shall look at `stopping` */

@@ -20,6 +20,7 @@
 #include "engine/journal.h"
 #include "engine/lazy.h"
 #include "engine/loops.h"
+#include "engine/refresh.h"
 #include "engine/service.h"
 #include "engine/settle.h"
 #include "engine/task.h"
@@ -293,26 +294,10 @@ static void *refresh(void *arg)
 	unsigned int seconds = service->options->refresh_s;
 
 	for (;;) {
-		struct hsm_crawl crawl = {
-			.log = worker->engine.log,
-			.remote = worker->engine.remote,
-			.store_fd = service->store.fd,
-			.tree = service->watch.root,
-			.store_id = service->store.id,
-			.engine = &worker->engine,
-			.jobs = worker->engine.jobs, .from = "",
-		};
 		struct timespec pause = { .tv_sec = seconds };
 
 		nanosleep(&pause, NULL);
-		if (service->lazy && !service->store.listed)
-			continue;
-		if (hsm_crawl_run(&crawl) < 0)
-			hsm_log(worker->engine.log, HSM_LOG_WARNING,
-				"not listed again: %s", crawl.error);
-		else
-			atomic_fetch_add(&service->shared->count.skipped,
-					 crawl.skipped);
+		hsm_refresh_run(&worker->engine, service->store.fd, "");
 	}
 	return NULL;
 }

@@ -52,6 +52,45 @@ void hsm_door_end(struct hsm_door_walk *walk)
 	walk->text = NULL;
 }
 
+int hsm_door_compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int hsm_door_devices(int proc, uint32_t **out, size_t *count)
+{
+	struct hsm_door_walk walk = { .proc = proc };
+	HSM_FREE struct hsm_door *door = malloc(sizeof(*door));
+	HSM_FREE uint32_t *all = NULL;
+	size_t room = 0;
+
+	*count = 0;
+	while (door && hsm_door_next(&walk, door)) {
+		if (*count == room) {
+			uint32_t *more = realloc(all, (2 * room + 64) *
+						      sizeof(*all));
+
+			if (!more) {
+				hsm_door_end(&walk);
+				return -ENOMEM;
+			}
+			all = more;
+			room = 2 * room + 64;
+		}
+		all[(*count)++] = door->device;
+	}
+	hsm_door_end(&walk);
+	if (!door)
+		return -ENOMEM;
+	if (all)
+		qsort(all, *count, sizeof(*all), hsm_door_compare);
+	*out = all;
+	all = NULL;
+	return 0;
+}
+
 int hsm_door_parent(const struct hsm_door *door, const char **name)
 {
 	HSM_CLOSE int fd = -1;

@@ -36,6 +36,13 @@ bool hsm_door_next(struct hsm_door_walk *walk, struct hsm_door *out);
 void hsm_door_end(struct hsm_door_walk *walk);
 
 /*
+ * The devices of all triggers that there are, sorted by hsm_door_compare(), in
+ * `*out` for the caller to free.  -errno.
+ */
+int hsm_door_devices(int proc, uint32_t **out, size_t *count);
+int hsm_door_compare(const void *a, const void *b);
+
+/*
  * Open the directory that the door's directory is in, through the mount that
  * the trigger is on, and find its `name`.  -ESTALE: it is not there any more.
  */

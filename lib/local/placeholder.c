@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "local/mtime.h"
+#include "local/seal.h"
 
 int hsm_placeholder_renew(int fd, const struct hsm_mark *mark)
 {
@@ -61,25 +62,36 @@ static int mark_directory(int fd, const struct hsm_mark *mark,
 	return ret ? ret : hsm_mark_write(fd, mark);
 }
 
+/* What is sealed was made by us, whoever else makes directories here. */
+static bool needs_repair(int fd, bool repair)
+{
+	struct stat st;
+
+	return repair || (fstat(fd, &st) == 0 && hsm_seal_is(&st));
+}
+
 int hsm_placeholder_mkdir(int dir_fd, const char *name,
 			  const struct hsm_mark *mark, unsigned int flags,
-			  bool repair)
+			  bool repair, bool *made)
 {
+	bool sealed = flags & HSM_FLAG_UNLISTED;
 	HSM_CLOSE int fd = -1;
 	unsigned int old;
-	bool made;
+	int ret = sealed ? hsm_seal_mkdir(dir_fd, name) :
+		  mkdirat(dir_fd, name, 0755) < 0 ? -errno : 0;
 
-	made = mkdirat(dir_fd, name, 0755) == 0;
-	if (!made && errno != EEXIST)
-		return -errno;
+	*made = !ret;
+	if (ret && ret != -EEXIST)
+		return ret;
 	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ELOOP ? -ENOTDIR : -errno;
-	if (made || (repair && hsm_mark_read(fd, NULL, &old) == -ENODATA)) {
-		int ret = mark_directory(fd, mark, flags);
-
-		if (ret < 0)
-			return ret;
+	ret = 0;
+	if (*made || (needs_repair(fd, repair) &&
+		      hsm_mark_read(fd, NULL, &old) == -ENODATA)) {
+		ret = mark_directory(fd, mark, flags);
+		if (!ret && sealed)
+			ret = hsm_seal_put(fd);
 	}
-	return hsm_steal_fd(&fd);
+	return ret ? ret : hsm_steal_fd(&fd);
 }

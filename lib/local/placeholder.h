@@ -27,11 +27,12 @@ int hsm_placeholder_create(int dir_fd, const char *name,
  * Make or take the directory `name` of the remote directory `mark->origin`;
  * returns an fd for reading.  -ENOTDIR when something else has the name.  A new
  * one gets `flags` (HSM_FLAG_UNLISTED, HSM_FLAG_BELOW), and with `repair` one
- * without a mark as well: a crash came between its name and its mark.
+ * without a mark as well: a crash came between its name and its mark.  What is
+ * unlisted is sealed from the start (seal.h).  `*made`: it was not there before.
  */
 int hsm_placeholder_mkdir(int dir_fd, const char *name,
 			  const struct hsm_mark *mark, unsigned int flags,
-			  bool repair);
+			  bool repair, bool *made);
 
 /*
  * Give the placeholder `fd` (open for writing), of which nothing is here, the

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "local/mount.h"
+#include "local/seal.h"
 
 _Static_assert(sizeof(struct autofs_v5_packet) <= HSM_TRIGGER_BUFFER,
 	       "a call fits its buffer");
@@ -106,17 +108,19 @@ static void look_like(int fd, int like)
 
 	if (fstat(like, &st) < 0)
 		return;
+	if (hsm_seal_is(&st))
+		hsm_seal_plain(&st);
 	if (fchown(fd, st.st_uid, st.st_gid) < 0 ||
 	    fchmod(fd, st.st_mode & 07777) < 0 ||
 	    futimens(fd, (struct timespec[]){ st.st_atim, st.st_mtim }) < 0)
 		errno = 0; /* looks only */
 }
 
-int hsm_trigger_make(const struct hsm_trigger *trigger, int like, int *answer,
-		     uint32_t *device)
+int hsm_trigger_make(const struct hsm_trigger *trigger, int like, bool loose,
+		     int *answer, uint32_t *device)
 {
 	HSM_CLOSE int fs = (int)syscall(SYS_fsopen, "autofs", FSOPEN_CLOEXEC);
-	HSM_CLOSE int mount_fd = -1;
+	HSM_CLOSE int mount_fd = -1, copy = -1;
 	struct stat st;
 	int ret;
 
@@ -150,7 +154,10 @@ int hsm_trigger_make(const struct hsm_trigger *trigger, int like, int *answer,
 		return ret;
 	}
 	*device = (uint32_t)st.st_dev;
-	return hsm_steal_fd(&mount_fd);
+	/* The descriptor keeps the mount that it was opened in. */
+	if (loose)
+		copy = hsm_mount_clone(mount_fd);
+	return hsm_steal_fd(copy >= 0 ? &copy : &mount_fd);
 }
 
 bool hsm_trigger_parse(const void *buffer, struct hsm_trigger_call *out)

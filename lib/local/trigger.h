@@ -40,10 +40,12 @@ void hsm_trigger_close(struct hsm_trigger *trigger);
 /*
  * Make a trigger that looks like the directory `like`.  Returns a detached
  * mount for hsm_mount_place(), `*answer` is the descriptor that answers for it,
- * `*device` names it.  -ENOSPC, -EMFILE, -errno.
+ * `*device` names it.  With `loose` (Linux 6.15; not before) that descriptor does
+ * not hold the mount: umount(8) takes it away, and hsm_trigger_unused() knows
+ * nothing of it.  -ENOSPC, -EMFILE, -errno.
  */
-int hsm_trigger_make(const struct hsm_trigger *trigger, int like, int *answer,
-		     uint32_t *device);
+int hsm_trigger_make(const struct hsm_trigger *trigger, int like, bool loose,
+		     int *answer, uint32_t *device);
 
 /*
  * The next call, without waiting: 1, or 0 when there is none.  `buffer` (of
