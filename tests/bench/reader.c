@@ -13,6 +13,7 @@
  */
 #include <err.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,6 +164,21 @@ static double run(char **argv)
 	return now() - start;
 }
 
+/* Look a path up, or open and close it, many times. */
+static void walk_path(const char *path, unsigned long count, bool opens)
+{
+	for (unsigned long i = 0; i < count; i++) {
+		struct stat st;
+		int ret = opens ? open(path, O_RDONLY | O_CLOEXEC) :
+				  stat(path, &st);
+
+		if (ret < 0)
+			err(1, "%s", path);
+		if (opens)
+			close(ret);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 2 ? argv[1] : "";
@@ -180,6 +196,12 @@ int main(int argc, char **argv)
 		printf("%.6f\n", run(argv + 2));
 		return 0;
 	}
+	if (!strcmp(mode, "stat") || !strcmp(mode, "open")) {
+		start = now();
+		walk_path(argv[2], count, !strcmp(mode, "open"));
+		printf("%.6f\n", now() - start);
+		return 0;
+	}
 	start = now();
 	fd = open_file(argc > 2 ? argv[2] : "", &pages);
 	if (!strcmp(mode, "seq"))
@@ -191,7 +213,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(mode, "mmap"))
 		touch_random(fd, pages, count, seed);
 	else
-		errx(2, "usage: reader make|seq|first|random|mmap|time ...");
+		errx(2, "usage: reader make|seq|first|random|mmap|stat|open|time ...");
 	printf("%.6f\n", now() - start);
 	return 0;
 }

@@ -212,13 +212,15 @@ class Server(Session):
 
 
 class Hsm(Server):
+    options = []
+
     def launch(self, log):
         self.where = self.where / "pub"
         self.ready, told = os.pipe()
         os.set_blocking(self.ready, False)
         try:
-            return self.popen(log, self.bench.hsm_serve, "--ready-fd", told, self.url,
-                              self.where, pass_fds=[told])
+            return self.popen(log, self.bench.hsm_serve, "--ready-fd", told, *self.options,
+                              self.url, self.where, pass_fds=[told])
         finally:
             os.close(told)
 

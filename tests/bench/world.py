@@ -61,13 +61,13 @@ def mounted(where, *argv):
 
 
 @contextlib.contextmanager
-def ext4(base, name):
+def ext4(base, name, inodes=65536):
     """A fresh ext4 file system on a loop image; everything on it is gone after."""
     image = base / f"{name}.img"
     with open(image, "wb") as file:
         file.truncate(IMAGE_BYTES)
     try:
-        command("mkfs.ext4", "-q", "-F", "-N", "65536", "-J", "size=128",
+        command("mkfs.ext4", "-q", "-F", "-N", inodes, "-J", "size=128",
                 "-E", "lazy_itable_init=0,nodiscard", image)
         with mounted(base / name, "-o", "loop", image) as where:
             yield where
