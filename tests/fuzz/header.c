@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Header lines of an answer, each value of them, and where a redirect leads. */
 #include <errno.h>
+#include <string.h>
+#include <strings.h>
 
 #include "fuzz.h"
 #include "remote/http.h"
@@ -59,19 +61,27 @@ static void feed_value(const char *name, const char *value, size_t size)
 	free(line);
 }
 
-static void follow(const char *location)
+static void follow(const char *location, const char *hosts)
 {
 	char *url, *again;
-	int error = hsm_http_redirect(ROOT, ROOT "file", location, &url);
+	int result = hsm_http_redirect(ROOT, ROOT "file", location, hosts, &url);
 
-	fuzz_assert(!error || error == -EACCES || error == -EPROTO ||
-		    error == -ENOMEM);
-	if (!error) {
+	fuzz_assert(result == 0 || result == 1 || result == -EACCES ||
+		    result == -EPROTO || result == -ENOMEM);
+	if (result == 0)
 		fuzz_assert(strncmp(url, "http://127.0.0.1:8080/", 22) == 0 ||
 			    strncmp(url, "https://127.0.0.1", 17) == 0);
+	if (result == 1)
+		fuzz_assert(hosts && (strncasecmp(url, "http://g/", 9) == 0 ||
+				      strncasecmp(url, "http://g:80/", 12) == 0 ||
+				      strncasecmp(url, "https://g/", 10) == 0 ||
+				      strncasecmp(url, "https://g:443/", 14) == 0 ||
+				      strcasestr(url, ".h:81/")));
+	if (result >= 0) {
+		int error = hsm_http_redirect(ROOT, url, url, hosts, &again);
+
 		/* Where it leads may be followed as often as one likes. */
-		error = hsm_http_redirect(ROOT, url, url, &again);
-		fuzz_assert(!error || error == -ENOMEM);
+		fuzz_assert(error == result || error == -ENOMEM);
 		free(again);
 	}
 	free(url);
@@ -89,7 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	feed_lines(at, at + size);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		feed_value(names[i], at, size);
-	follow(text);
+	follow(text, NULL);
+	follow(text, "g,*.h:81");
 	hsm_http_etag_valid(text);
 	free(text);
 	return 0;
