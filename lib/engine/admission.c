@@ -128,14 +128,15 @@ static bool wait_for_opens(struct hsm_engine *engine, struct hsm_object *object)
 	unsigned int patience_s = engine->patience_s < LONGEST_S ?
 				  engine->patience_s : LONGEST_S;
 	int64_t end_ns = hsm_away_now_ns() + patience_s * INT64_C(1000000000);
-	bool over;
+	bool over, stop;
 
 	for (;;) {
 		pthread_mutex_lock(&engine->lock);
 		drop_through(engine, object);
 		over = !object->admissions;
+		stop = engine->stop;
 		pthread_mutex_unlock(&engine->lock);
-		if (over || engine->stop || hsm_away_now_ns() > end_ns)
+		if (over || stop || hsm_away_now_ns() > end_ns)
 			return over;
 		poll(NULL, 0, 1);
 	}
