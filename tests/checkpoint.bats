@@ -259,6 +259,58 @@ teardown() {
 	tells "create name"
 }
 
+@test "4.1 checkpoint: a file that was written before it had a name is told by the one that it has" {
+	mkdir "$dir/sub"
+	track "$dir"
+	coproc python3 -c '
+		import os, sys
+		os.chdir(sys.argv[1])
+		fd = os.open("sub", os.O_TMPFILE | os.O_RDWR)
+		os.write(fd, b"x")
+		for line in sys.stdin:
+		    if line == "link\n": os.link(f"/proc/self/fd/{fd}", "name", dst_dir_fd=os.open(".", os.O_RDONLY), follow_symlinks=True)
+		    if line == "write\n": os.pwrite(fd, b"y", 0)
+		    print(line, flush=True)
+	' "$dir" 3>&-
+	step() { echo "$1" >&"${COPROC[1]}" && read -r _ <&"${COPROC[0]}"; }
+	step none
+	prints ""
+	step link
+	tells "create name"
+	prints name # open for writing
+	step write
+	prints name
+	exec {COPROC[1]}>&-
+	wait "$COPROC_PID"
+	prints name
+	tells ""
+}
+
+@test "4.1 checkpoint: a name that is gone is told once, whatever other names there are" {
+	echo x >"$dir/a"
+	ln "$dir/a" "$dir/b"
+	track "$dir"
+	echo more >>"$dir/a"
+	rm "$dir/a"
+	tells $'delete a\nmodify b'
+	tells ""
+	echo more >>"$dir/b"
+	mv "$dir/b" "$dir/c"
+	tells $'rename c b\nmodify c'
+	tells ""
+}
+
+@test "4.1 checkpoint: a directory that is moved into a new one and removed with it says what was in it" {
+	mkdir "$dir/a"
+	touch "$dir/a/x"
+	track "$dir"
+	mkdir "$dir/new"
+	mv "$dir/a" "$dir/new/b"
+	rm -r "$dir/new"
+	mkdir "$dir/a"
+	prints a/x --deleted
+}
+
 @test "4 checkpoint: what was below a directory that made room for another one" {
 	outside=$(new_dir outside)
 	mkdir -p "$dir"/{moved,removed,left}/sub

@@ -36,9 +36,15 @@ static int remember(struct hsm_inodes *inodes, ino_t number)
 static bool born(const struct hsm_inodes *inodes,
 		 const struct hsm_subject *subject, const struct statx *st)
 {
-	return subject->first & HSM_RECORD_CREATE &&
-	       st->stx_mask & STATX_BTIME &&
-	       st->stx_btime.tv_sec > inodes->began.tv_sec;
+	const struct timespec *began = &inodes->began;
+
+	if (!(subject->first & HSM_RECORD_CREATE || subject->nameless) ||
+	    !subject->last_len || !(st->stx_mask & STATX_BTIME))
+		return false;
+	/* Behind by a tick at most, so that later is later. */
+	return st->stx_btime.tv_sec > began->tv_sec ||
+	       (st->stx_btime.tv_sec == began->tv_sec &&
+		st->stx_btime.tv_nsec > began->tv_nsec);
 }
 
 /* Is there something at other names that a consumer must see? */
@@ -86,7 +92,8 @@ int hsm_inodes_look(struct hsm_inodes *inodes,
 	    remember(inodes, (ino_t)st.stx_ino) < 0)
 		return -ENOMEM;
 	/* A lease may stand in the way of a fill: not where nothing was written. */
-	return writers && S_ISREG(st.stx_mode) && subject->last_len &&
+	return writers && S_ISREG(st.stx_mode) &&
+	       (subject->last_len || subject->nameless) &&
 	       subject->all & (HSM_RECORD_MODIFY | HSM_RECORD_CREATE) &&
 	       has_writer(inodes->root, &subject->handle);
 }

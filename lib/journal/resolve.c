@@ -15,6 +15,7 @@
 struct run {
 	const struct hsm_resolve *to;
 	struct hsm_subjects subjects;
+	bool unknown; /* what became of a directory */
 	int error;
 };
 
@@ -111,35 +112,14 @@ static void touch_new_name(struct run *run, const struct hsm_record *record,
 		      record->name_len, from);
 }
 
-/* O_TMPFILE: "#" and its number is what the kernel calls it, and no name. */
-static bool nameless(struct run *run, const struct hsm_record *record)
-{
-	HSM_FREE char *path = NULL;
-	struct stat st;
-	uint16_t i;
-
-	if (record->name[0] != '#')
-		return false;
-	for (i = 1; i < record->name_len; i++)
-		if (record->name[i] < '0' || record->name[i] > '9')
-			return false;
-	path = join(run, hsm_subject_now(&run->subjects, &record->parent),
-		    record->name, record->name_len);
-	return path && fstatat(run->to->root, path, &st,
-			       AT_SYMLINK_NOFOLLOW) < 0;
-}
-
 static void touch_record(struct run *run, const struct hsm_record *record)
 {
 	const uint32_t gone = HSM_RECORD_RENAME | HSM_RECORD_FROM;
 	const uint32_t kind = HSM_RECORD_DIR;
-	const uint32_t content = HSM_RECORD_MODIFY | HSM_RECORD_ATTRIB |
-				 HSM_RECORD_CARRIED | HSM_RECORD_INTENT;
 	uint32_t what = record->what;
 
-	if (!record->parent.bytes || !record->name_len)
-		return;
-	if (!(what & ~content) && nameless(run, record))
+	if (!record->parent.bytes || !record->name_len ||
+	    hsm_record_nameless(record))
 		return;
 	if (what & HSM_RECORD_TO)
 		touch_new_name(run, record, what);
@@ -185,13 +165,29 @@ static void expand(struct run *run, int fd, const char *now, const char *was)
 	}
 }
 
-/* Gone: did its last name end here, so that records say what was below? */
+enum { DEPTH = 128 };
+
+/*
+ * Gone: did its last name end here, or in what did, so that records say what was
+ * below?
+ */
 static bool emptied(struct run *run, const struct hsm_subject *subject)
 {
-	return run->to->whole ||
-	       (subject->all & HSM_RECORD_DELETE &&
-		(hsm_subject_now(&run->subjects, &subject->last_parent) ||
-		 hsm_subject_was(&run->subjects, &subject->last_parent)));
+	unsigned int depth;
+
+	for (depth = 0; depth < DEPTH; depth++) {
+		const struct hsm_handle *parent = &subject->last_parent;
+
+		if (!(subject->all & HSM_RECORD_DELETE) || !parent->bytes)
+			return false;
+		if (hsm_subject_now(&run->subjects, parent) ||
+		    hsm_subject_was(&run->subjects, parent))
+			return true;
+		subject = hsm_subject_get(&run->subjects, parent);
+		if (!subject)
+			return false;
+	}
+	return false;
 }
 
 /* A directory that came, went or moved with all that is below it. */
@@ -218,8 +214,10 @@ static void expand_moved(struct run *run, const struct hsm_subject *subject)
 			     O_PATH | O_DIRECTORY);
 	if (fd >= 0)
 		expand(run, fd, now, was);
-	else if (was && !emptied(run, subject))
+	else if (was && !run->to->whole && !emptied(run, subject)) {
 		add(run, HSM_RECORD_FROM | HSM_RECORD_UNKNOWN, was, NULL);
+		run->unknown = true;
+	}
 }
 
 /* All names of the inodes that have more than the records know. */
@@ -252,15 +250,24 @@ static void add_links(struct run *run, struct hsm_inodes *inodes, int fd,
 	}
 }
 
-/* Moved since the cut: the next list must say what was done to it, too. */
+/*
+ * Moved since the last record: the next list must say what was done to it, too.
+ */
 static bool displaced(struct run *run, const struct hsm_subject *subject,
 		      ino_t number)
 {
+	const uint32_t gone = HSM_RECORD_DELETE | HSM_RECORD_FROM;
+	const uint32_t came = HSM_RECORD_CREATE | HSM_RECORD_TO;
 	HSM_FREE char *path = NULL;
 	struct stat st;
 
 	if (!(subject->all & (HSM_RECORD_MODIFY | HSM_RECORD_ATTRIB)) ||
 	    !subject->last_len)
+		return false;
+	/* It has another name, or is outside: records said that much.  (What
+	 * was carried once is not for ever.) */
+	if ((subject->last & gone && !(subject->last & came)) ||
+	    subject->last & HSM_RECORD_CARRIED)
 		return false;
 	path = join(run, hsm_subject_now(&run->subjects, &subject->last_parent),
 		    subject->last_name, subject->last_len);
@@ -310,14 +317,19 @@ static void look_at_files(struct run *run)
 	hsm_inodes_free(&inodes);
 }
 
-static void each_record(struct run *run, struct hsm_log_image *image,
+static void each_record(struct run *run, struct hsm_log_image *images,
+			unsigned int count,
 			void (*fn)(struct run *, const struct hsm_record *))
 {
 	struct hsm_record record;
+	unsigned int i;
 
-	image->pos = 0;
-	while (!run->error && hsm_log_image_next(image, &record) == 1)
-		fn(run, &record);
+	for (i = 0; i < count; i++) {
+		images[i].pos = 0;
+		while (!run->error &&
+		       hsm_log_image_next(&images[i], &record) == 1)
+			fn(run, &record);
+	}
 }
 
 static void note(struct run *run, const struct hsm_record *record)
@@ -328,25 +340,34 @@ static void note(struct run *run, const struct hsm_record *record)
 		run->error = ret;
 }
 
-int hsm_resolve_run(const struct hsm_resolve *resolve,
-		    struct hsm_log_image *image)
+static void expand_all(struct run *run)
 {
-	struct run *run = calloc(1, sizeof(*run));
 	unsigned int i;
-	int ret;
 
-	if (!run)
-		return -ENOMEM;
-	run->to = resolve;
-	run->error = hsm_subjects_init(&run->subjects, resolve->root);
-	each_record(run, image, note);
-	each_record(run, image, touch_record);
 	for (i = 0; i < HSM_SUBJECT_BUCKETS && !run->error; i++) {
 		const struct hsm_subject *subject = run->subjects.buckets[i];
 
 		for (; subject; subject = subject->next)
 			expand_moved(run, subject);
 	}
+	if (run->unknown && !run->to->final && !run->error)
+		run->error = -EAGAIN;
+}
+
+int hsm_resolve_run(const struct hsm_resolve *resolve,
+		    struct hsm_log_image *images, unsigned int count)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	int ret;
+
+	if (!run)
+		return -ENOMEM;
+	run->to = resolve;
+	run->error = hsm_subjects_init(&run->subjects, resolve->root);
+	each_record(run, images, count, note);
+	each_record(run, images, count, touch_record);
+	if (!run->error)
+		expand_all(run);
 	if (!run->error)
 		look_at_files(run);
 	if (!run->error && run->subjects.too_deep)

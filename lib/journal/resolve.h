@@ -25,10 +25,15 @@ struct hsm_resolve {
 	/* Where the paths go, and what the next period must know; borrowed. */
 	struct hsm_log_file *list;
 	struct hsm_log_file *carry; /* NULL: nothing is to be carried */
+	bool final;                 /* say that something is not known */
 };
 
-/* Resolve the records of `image`.  -ENOMEM, or the failure of a log file. */
+/*
+ * Resolve the records of the `count` images, in their order.  -EAGAIN: a
+ * directory is gone and no record says where it ended, which one that is not
+ * here yet may do (not when `final`); -ENOMEM, or the failure of a log file.
+ */
 int hsm_resolve_run(const struct hsm_resolve *resolve,
-		    struct hsm_log_image *image);
+		    struct hsm_log_image *images, unsigned int count);
 
 #endif

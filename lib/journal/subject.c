@@ -59,6 +59,55 @@ struct hsm_subject *hsm_subject_get(struct hsm_subjects *subjects,
 	return *at = subject;
 }
 
+/* FILEID_INO32_GEN begins with 32 bits, those of xfs and btrfs with 64. */
+static bool has_number(const struct hsm_handle *handle, uint64_t number)
+{
+	uint32_t small;
+	uint64_t large;
+
+	memcpy(&small, handle->data, sizeof(small));
+	memcpy(&large, handle->data, sizeof(large));
+	return handle->bytes && (number == small || number == large);
+}
+
+bool hsm_record_nameless(const struct hsm_record *record)
+{
+	const uint32_t content = HSM_RECORD_MODIFY | HSM_RECORD_ATTRIB |
+				 HSM_RECORD_CARRIED | HSM_RECORD_INTENT;
+	uint64_t number = 0;
+	uint16_t i;
+
+	if (record->what & ~content || record->name_len < 2 ||
+	    record->name_len > 21 || record->name[0] != '#')
+		return false;
+	for (i = 1; i < record->name_len; i++) {
+		if (record->name[i] < '0' || record->name[i] > '9')
+			return false;
+		number = 10 * number + (uint64_t)(record->name[i] - '0');
+	}
+	return has_number(&record->inode, number);
+}
+
+static void note_name(struct hsm_subject *subject,
+		      const struct hsm_record *record)
+{
+	if (!subject->first_len) {
+		subject->first_parent = record->parent;
+		subject->first_name = record->name;
+		subject->first_len = record->name_len;
+	}
+	if (record->name2_len) {
+		subject->last_parent = record->parent2;
+		subject->last_name = record->name2;
+		subject->last_len = record->name2_len;
+	} else {
+		subject->last_parent = record->parent;
+		subject->last_name = record->name;
+		subject->last_len = record->name_len;
+	}
+	subject->last = record->what;
+}
+
 int hsm_subjects_note(struct hsm_subjects *subjects,
 		      const struct hsm_record *record)
 {
@@ -81,32 +130,22 @@ int hsm_subjects_note(struct hsm_subjects *subjects,
 		subject->all |= record->what;
 		return 0;
 	}
+	subject->all |= record->what;
 	/* Where it was opened; others know where it is, and was. */
-	if (record->what & HSM_RECORD_INTENT && subject->last_len) {
-		subject->all |= record->what;
+	if (record->what & HSM_RECORD_INTENT && subject->last_len)
+		return 0;
+	if (hsm_record_nameless(record)) {
+		subject->nameless = true;
 		return 0;
 	}
 	if (!subject->first)
 		subject->first = record->what;
-	if (!subject->first_len) {
-		subject->first_parent = record->parent;
-		subject->first_name = record->name;
-		subject->first_len = record->name_len;
-	}
-	subject->all |= record->what;
 	if (record->what & HSM_RECORD_ATTRIB && record->name_len)
 		subject->attrib_named = true;
 	else if (record->what & HSM_RECORD_ATTRIB)
 		subject->attrib_unnamed = true;
-	if (record->name2_len) {
-		subject->last_parent = record->parent2;
-		subject->last_name = record->name2;
-		subject->last_len = record->name2_len;
-	} else if (record->name_len) {
-		subject->last_parent = record->parent;
-		subject->last_name = record->name;
-		subject->last_len = record->name_len;
-	}
+	if (record->name_len)
+		note_name(subject, record);
 	return 0;
 }
 

@@ -18,7 +18,9 @@ struct hsm_subject {
 	struct hsm_subject *next;
 	struct hsm_handle handle;
 	uint32_t first, all;     /* what the first record said, and all of them */
+	uint32_t last;           /* what the last one with a name said */
 	bool directory;
+	bool nameless;           /* written to before it had a name: O_TMPFILE */
 	bool attrib_named;       /* attributes changed, by this name */
 	bool attrib_unnamed;     /* the same without a name: the count of links */
 	bool now_known, was_known, busy;
@@ -47,6 +49,12 @@ void hsm_subjects_free(struct hsm_subjects *subjects);
 /* The subject of `handle`; NULL without memory. */
 struct hsm_subject *hsm_subject_get(struct hsm_subjects *subjects,
 				    const struct hsm_handle *handle);
+
+/*
+ * O_TMPFILE: "#" and its number is what the kernel calls it (d_tmpfile()), also
+ * when it has got a name, and no name.
+ */
+bool hsm_record_nameless(const struct hsm_record *record);
 
 /* Learn from a record.  In their order.  -ENOMEM. */
 int hsm_subjects_note(struct hsm_subjects *subjects,
