@@ -68,12 +68,12 @@ int hsm_changes_add(struct hsm_changes *changes, int fd)
 	changes->image_count++;
 	while (!ret && (ret = hsm_log_image_next(images, &record)) == 1) {
 		ret = 0;
-		if (record.what & HSM_RECORD_HEAD)
-			head = true;
-		if (record.what & HSM_RECORD_RESCAN)
-			changes->rescan = true;
 		if (!(record.what & HSM_RECORD_HEAD))
 			ret = add_entry(changes, &record);
+		else if (record.what & HSM_RECORD_RESCAN)
+			changes->rescan = true;
+		if (record.what & HSM_RECORD_HEAD)
+			head = true;
 	}
 	/* A list is synced before it has its name: it is whole, or damaged. */
 	if (ret == -EBADMSG || (!ret && !head)) {
@@ -171,8 +171,13 @@ static int look(struct hsm_changes *changes)
 			return ret;
 		entry->exists = ret;
 		entry->directory = ret == 2;
-		/* Another directory where one was whose files nobody knows. */
-		if (ret == 2 && entry->what & HSM_RECORD_UNKNOWN)
+		/* Another directory may be where one was whose files nobody
+		 * knows. */
+		entry->rescan = ret == 2 && entry->what &
+				(HSM_RECORD_UNKNOWN | HSM_RECORD_RESCAN);
+		changes->partial |= entry->rescan;
+		if (entry->rescan && entry->path_len == 1 &&
+		    entry->path[0] == '.')
 			changes->rescan = true;
 	}
 	return 0;
@@ -260,6 +265,11 @@ int hsm_changes_settle_list(struct hsm_changes *changes)
 
 bool hsm_changes_rescan(const struct hsm_changes *changes)
 {
+	return changes->rescan || changes->partial;
+}
+
+bool hsm_changes_rescan_all(const struct hsm_changes *changes)
+{
 	return changes->rescan;
 }
 
@@ -308,6 +318,7 @@ int hsm_changes_next(struct hsm_changes *changes, struct hsm_change *out)
 	out->replaced = entry->replaced;
 	out->moved = entry->moved;
 	out->renamed = entry->renamed;
+	out->rescan = entry->rescan;
 	out->created = !entry->renamed && entry->what & came;
 	out->modified = entry->what & HSM_RECORD_MODIFY;
 	out->attributes = entry->what & HSM_RECORD_ATTRIB;

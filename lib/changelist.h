@@ -12,13 +12,14 @@ struct hsm_change_entry {
 	size_t order;
 	uint32_t what;           /* enum hsm_record_what */
 	uint16_t path_len, from_len;
-	bool exists, directory, covered, replaced, moved, renamed;
+	bool exists, directory, covered, replaced, moved, renamed, rescan;
 	bool anew;               /* see archive_plan.c */
 };
 
 struct hsm_changes {
 	int dir;              /* DIR: to see what is there */
-	bool rescan;
+	bool rescan;          /* nothing but that is known */
+	bool partial;         /* nothing but that is known of a directory */
 	char id[HSM_CHECKPOINT_ID], since[HSM_CHECKPOINT_ID];
 	struct hsm_log_image *images;
 	unsigned int image_count;

@@ -285,6 +285,7 @@ struct hsm_change {
 	bool created, renamed, modified, attributes;
 	bool replaced; /* a directory was here, with what the list told before */
 	bool moved; /* nothing here because a rename of the list took it away */
+	bool rescan; /* a directory; look at all that is below it */
 };
 
 struct hsm_changes;
@@ -297,8 +298,12 @@ struct hsm_changes;
 int hsm_checkpoint(const char *dir, const struct hsm_checkpoint_options *options,
 		   struct hsm_changes **out, struct hsm_failure *failure);
 
-/* The history is not complete: look at everything. */
+/*
+ * The history is not complete: a change of the list has `rescan`, or there is no
+ * list, and all of DIR has to be looked at.
+ */
 bool hsm_changes_rescan(const struct hsm_changes *changes);
+bool hsm_changes_rescan_all(const struct hsm_changes *changes);
 /* The checkpoint that the list ends with, and the one that it begins after. */
 const char *hsm_changes_id(const struct hsm_changes *changes);
 const char *hsm_changes_since(const struct hsm_changes *changes);
