@@ -98,9 +98,8 @@ void cmd_changes_print(struct hsm_changes *changes,
 {
 	struct hsm_change change;
 
-	/* A line of text cannot say it of a directory. */
-	if (cmd_options.json ? hsm_changes_rescan_all(changes) :
-			       hsm_changes_rescan(changes)) {
+	if (form->parts ? hsm_changes_rescan_all(changes) :
+			  hsm_changes_rescan(changes)) {
 		print_rescan(dir);
 		return;
 	}
@@ -113,7 +112,7 @@ void cmd_changes_print(struct hsm_changes *changes,
 	while (!cmd_output_broken() && hsm_changes_next(changes, &change) == 1) {
 		if (cmd_options.json && change.replaced && form->deleted)
 			print_object("delete", change.path, NULL);
-		if (cmd_options.json && change.rescan)
+		if (change.rescan)
 			print_object("rescan", change.path, NULL);
 		if (!wanted(form, &change))
 			continue;

@@ -10,6 +10,7 @@
 struct cmd_changes_form {
 	bool changed; /* what exists now */
 	bool deleted; /* what does not */
+	bool parts;   /* a directory can be one to rescan, by itself */
 };
 
 /*

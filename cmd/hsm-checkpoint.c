@@ -174,6 +174,8 @@ static int checkpoint(const char *dir)
 	struct cmd_changes_form form = {
 		.changed = changed || !deleted,
 		.deleted = deleted || (cmd_options.json && !changed),
+		/* No line of text, nor an archive, can say it. */
+		.parts = cmd_options.json && !archive,
 	};
 	struct hsm_failure failure = { 0 };
 	struct hsm_changes *changes;

@@ -138,7 +138,8 @@ static void run(struct track *track)
 			rest ? -1 : track->tracker.group, POLLIN, 0,
 		};
 		n = poll(track->ready, 3 + track->clients,
-			 rest ? PAUSE_MS : -1);
+			 rest ? PAUSE_MS : track->tracker.settled ? -1 :
+			 HSM_TRACKER_SETTLE_MS);
 		if (n > 0 && track->ready[0].revents)
 			return;
 		if (n == 0 || (n > 0 && track->ready[2].revents)) {
@@ -252,11 +253,20 @@ static enum hsm_tracker_break read_break(void)
 						HSM_BREAK_NOTHING;
 }
 
+/* Seconds by which the clock of files is wrong, for tests. */
+static int64_t read_skew(void)
+{
+	const char *seconds = getenv("HSM_TEST_CLOCK");
+
+	return seconds ? atoll(seconds) * INT64_C(1000000000) : 0;
+}
+
 static int start(struct track *track, struct hsm_failure *failure)
 {
 	struct hsm_tracker *tracker = &track->tracker;
 	const char *dir = track->options->dir;
 	HSM_CLOSE int store = -1;
+	HSM_CLOSE int place = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int ret = open_directory(track, failure);
 
 	if (!ret)
@@ -269,10 +279,10 @@ static int start(struct track *track, struct hsm_failure *failure)
 	if (ret == -EWOULDBLOCK)
 		return hsm_failure_set(failure, ret, "%s: is tracked already",
 				       dir);
-	/* Who knows what was done meanwhile. */
-	tracker->journal.lost = true;
 	if (!ret)
-		ret = hsm_tracker_start(tracker);
+		ret = hsm_tracker_start(tracker, place);
+	if (!ret)
+		hsm_tracker_sweep(tracker);
 	if (!ret)
 		ret = track->listen = hsm_control_listen(tracker->journal.id);
 	return ret < 0 ? refuse(dir, ret, failure) : 0;
@@ -317,6 +327,7 @@ int hsm_track(const struct hsm_track_options *options,
 	tracker->records.fd = -1;
 	tracker->journal = (struct hsm_journal){ .fd = -1, .lock = -1 };
 	tracker->broken = read_break();
+	tracker->skew_ns = read_skew();
 	tracker->strict = options->strict;
 	if (options->strict)
 		raise_limit();

@@ -262,7 +262,7 @@ teardown() {
 @test "4.1 checkpoint: a file that was written before it had a name is told by the one that it has" {
 	mkdir "$dir/sub"
 	track "$dir"
-	coproc python3 -c '
+	cat >"$BATS_TEST_TMPDIR/nameless.py" <<-'EOT'
 		import os, sys
 		os.chdir(sys.argv[1])
 		fd = os.open("sub", os.O_TMPFILE | os.O_RDWR)
@@ -271,7 +271,8 @@ teardown() {
 		    if line == "link\n": os.link(f"/proc/self/fd/{fd}", "name", dst_dir_fd=os.open(".", os.O_RDONLY), follow_symlinks=True)
 		    if line == "write\n": os.pwrite(fd, b"y", 0)
 		    print(line, flush=True)
-	' "$dir" 3>&-
+	EOT
+	coproc python3 "$BATS_TEST_TMPDIR/nameless.py" "$dir" 3>&-
 	step() { echo "$1" >&"${COPROC[1]}" && read -r _ <&"${COPROC[0]}"; }
 	step none
 	prints ""
@@ -308,7 +309,7 @@ teardown() {
 	mv "$dir/a" "$dir/new/b"
 	rm -r "$dir/new"
 	mkdir "$dir/a"
-	prints a/x --deleted
+	prints $'a/x\nnew' --deleted
 }
 
 @test "4 checkpoint: what was below a directory that made room for another one" {

@@ -2,13 +2,16 @@
 #include "engine/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
 #include "journal/group.h"
 #include "local/mount.h"
+#include "stage/inspect.h"
 
 enum { PAUSE_MS = 50 };
 
@@ -21,6 +24,20 @@ static bool is_own(void *arg, pid_t pid)
 		if (journal->own[i] == pid)
 			return true;
 	return false;
+}
+
+/* A file that was only filled has another ctime, too. */
+static bool is_changed(void *arg, int fd)
+{
+	const struct hsm_engine_journal *journal = arg;
+	HSM_CLOSE int copy = -1;
+	struct hsm_facts facts;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	copy = open(path, O_RDONLY | O_NONBLOCK | O_NOATIME | O_CLOEXEC);
+	return copy < 0 || hsm_inspect(copy, journal->store_id, &facts) < 0 ||
+	       !facts.ours || hsm_facts_dirty(&facts);
 }
 
 int hsm_engine_journal_join(struct hsm_engine_journal *journal, int fd,
@@ -60,6 +77,10 @@ static void *listen_for_changes(void *arg)
 {
 	struct hsm_engine_journal *journal = arg;
 
+	pthread_mutex_lock(&journal->lock);
+	if (journal->on)
+		hsm_tracker_sweep(&journal->tracker);
+	pthread_mutex_unlock(&journal->lock);
 	for (;;) {
 		struct pollfd ready = { .events = POLLIN };
 
@@ -111,19 +132,15 @@ static int begin(struct hsm_engine_journal *journal)
 	*tracker = (struct hsm_tracker){
 		.log = journal->log,
 		.root = journal->watch->root, .mount = journal->watch->mount,
-		.own = is_own, .own_arg = journal,
+		.own = is_own, .changed = is_changed, .own_arg = journal,
 	};
 	ret = open_store(journal);
 	if (!ret)
 		ret = hsm_journal_make(&tracker->journal, journal->store);
 	if (!ret)
 		ret = hsm_journal_lock(&tracker->journal);
-	/*
-	 * Who had a file open when the server before us ended could still write.
-	 */
-	tracker->journal.lost = true;
 	if (!ret)
-		ret = hsm_tracker_start(tracker);
+		ret = hsm_tracker_start(tracker, journal->store_fd);
 	journal->on = !ret;
 	if (!ret && (ret = -pthread_create(&thread, NULL, listen_for_changes,
 					   journal)) == 0)
@@ -138,6 +155,7 @@ static int begin(struct hsm_engine_journal *journal)
 
 int hsm_engine_journal_start(struct hsm_engine_journal *journal,
 			     const struct hsm_log *log, int store_fd,
+			     uint64_t store_id,
 			     const struct hsm_watch *watch)
 {
 	int ret = 0;
@@ -146,6 +164,7 @@ int hsm_engine_journal_start(struct hsm_engine_journal *journal,
 	pthread_mutex_init(&journal->lock, NULL);
 	journal->log = log;
 	journal->store_fd = store_fd;
+	journal->store_id = store_id;
 	journal->store = -1;
 	journal->watch = watch;
 	pthread_mutex_lock(&journal->lock);

@@ -22,6 +22,7 @@ struct hsm_engine_journal {
 	pthread_mutex_t lock; /* around all of this */
 	const struct hsm_log *log;
 	int store_fd;
+	uint64_t store_id;
 	int store;         /* the same in a private mount: no events with it */
 	const struct hsm_watch *watch;
 	bool on;
@@ -34,6 +35,7 @@ struct hsm_engine_journal {
 /* Borrows all; begins to track when the store has a journal. */
 int hsm_engine_journal_start(struct hsm_engine_journal *journal,
 			     const struct hsm_log *log, int store_fd,
+			     uint64_t store_id,
 			     const struct hsm_watch *watch);
 
 /* End in order. */

@@ -386,6 +386,7 @@ static int start(struct worker *worker)
 	/* A tree that cannot be tracked is served all the same. */
 	ret = hsm_engine_journal_start(&worker->journal, worker->engine.log,
 				       service->store.fd,
+				       worker->engine.store_id,
 				       &worker->engine.watch);
 	if (ret < 0)
 		hsm_log(worker->engine.log, HSM_LOG_ERROR,

@@ -25,6 +25,7 @@
 #include "journal/group.h"
 #include "journal/intents.h"
 #include "journal/resolve.h"
+#include "journal/resume.h"
 #include "journal/strict.h"
 #include "journal/tracker.h"
 
@@ -47,6 +48,7 @@ static int begin_next(struct hsm_tracker *tracker, struct cut *cut)
 	int fd = hsm_journal_file(&tracker->journal, tracker->journal.period + 1,
 				  "log", O_RDWR | O_CREAT | O_TRUNC | O_APPEND);
 	int ret = fd < 0 ? fd : hsm_log_file_init(&cut->records, fd);
+	struct hsm_stamp now;
 
 	cut->group = -1;
 	if (ret < 0)
@@ -56,10 +58,12 @@ static int begin_next(struct hsm_tracker *tracker, struct cut *cut)
 		usleep(2000);
 	}
 	clock_gettime(CLOCK_REALTIME, &cut->began);
+	now = hsm_resume_now(tracker);
 	ret = cut->group = hsm_group_open(tracker->root, tracker->mount,
 					  tracker->whole);
 	if (ret < 0)
 		return ret;
+	hsm_resume_note(&cut->records, &now);
 	return hsm_group_barrier(tracker->root);
 }
 
@@ -215,6 +219,7 @@ int hsm_tracker_cut(struct hsm_tracker *tracker, unsigned int keep, uint64_t *n)
 	bool lost = false;
 	int ret;
 
+	hsm_tracker_sweep(tracker);
 	ret = begin_next(tracker, &cut);
 	if (ret < 0 && cut.group < 0) {
 		/* Nothing has begun: the period goes on as it was. */
@@ -250,5 +255,6 @@ int hsm_tracker_cut(struct hsm_tracker *tracker, unsigned int keep, uint64_t *n)
 
 int hsm_tracker_peek(struct hsm_tracker *tracker, int fd)
 {
+	hsm_tracker_sweep(tracker);
 	return write_list(tracker, fd, NULL);
 }

@@ -17,15 +17,19 @@
 static int write_text(const struct hsm_journal *journal, const char *name,
 		      const char *text)
 {
-	HSM_CLOSE int fd = openat(journal->fd, "text.new", O_WRONLY | O_CREAT |
-				  O_TRUNC | O_CLOEXEC, 0600);
 	ssize_t len = (ssize_t)strlen(text);
+	HSM_CLOSE int fd = -1;
+	char new[32];
 
+	/* The tracker and who commits a cursor do this at the same time. */
+	snprintf(new, sizeof(new), "text.%d", (int)gettid());
+	fd = openat(journal->fd, new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		    0600);
 	if (fd < 0)
 		return -errno;
 	errno = ENOSPC;
 	if (write(fd, text, (size_t)len) != len || fsync(fd) < 0 ||
-	    renameat(journal->fd, "text.new", journal->fd, name) < 0 ||
+	    renameat(journal->fd, new, journal->fd, name) < 0 ||
 	    fsync(journal->fd) < 0)
 		return -errno;
 	return 0;
@@ -34,7 +38,9 @@ static int write_text(const struct hsm_journal *journal, const char *name,
 static int read_text(const struct hsm_journal *journal, const char *name,
 		     char *text, size_t size)
 {
-	HSM_CLOSE int fd = openat(journal->fd, name, O_RDONLY | O_CLOEXEC);
+	/* To read the journal is no change of the file system (still.h). */
+	HSM_CLOSE int fd = openat(journal->fd, name, O_RDONLY | O_CLOEXEC |
+				  O_NOATIME);
 	ssize_t len;
 
 	if (fd < 0)
@@ -152,7 +158,8 @@ int hsm_journal_file(const struct hsm_journal *journal, uint64_t n,
 	int fd;
 
 	snprintf(name, sizeof(name), "%" PRIu64 ".%s", n, kind);
-	fd = openat(journal->fd, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(journal->fd, name, flags | O_CLOEXEC | O_NOFOLLOW |
+		    O_NOATIME, 0600);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -187,7 +194,8 @@ static int compare(const void *a, const void *b)
 
 static DIR *open_again(const struct hsm_journal *journal)
 {
-	int fd = openat(journal->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(journal->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+			O_NOATIME);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
 	if (fd >= 0 && !dir)

@@ -22,7 +22,7 @@ struct hsm_journal {
 	uint64_t period;   /* the one that runs */
 	bool lost;     /* it does not know all that happened */
 	bool running;  /* a tracker runs, or ended without a word */
-	char stamp[128]; /* of the file system when the tracker ended; or "" */
+	char stamp[128]; /* of the moment when the tracker ended; or "" */
 };
 
 /* Open the journal in the store `store_fd`.  -ENOENT: there is none; -EBADMSG. */

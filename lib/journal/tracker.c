@@ -9,8 +9,11 @@
 #include "base/cleanup.h"
 #include "journal/group.h"
 #include "journal/outside.h"
+#include "journal/resume.h"
 #include "journal/strict.h"
 #include "local/fanotify_abi.h"
+
+#define MOVES (HSM_RECORD_RENAME | HSM_RECORD_FROM | HSM_RECORD_TO)
 
 /* What was recorded a moment ago, by a hash of inode and name. */
 struct hsm_recent {
@@ -82,12 +85,11 @@ static bool is_own(const struct hsm_tracker *tracker, pid_t pid)
 	       (tracker->own && tracker->own(tracker->own_arg, pid));
 }
 
-static void lose(struct hsm_tracker *tracker, const char *why)
+void hsm_tracker_lose(struct hsm_tracker *tracker, const char *why)
 {
 	if (!tracker->lost)
 		hsm_log(tracker->log, HSM_LOG_ERROR,
-			"the list of this checkpoint will be incomplete: %s",
-			why);
+			"the next list will be incomplete: %s", why);
 	tracker->lost = true;
 }
 
@@ -118,7 +120,7 @@ static void record_event(struct hsm_tracker *tracker,
 	};
 
 	if (event->mask & FAN_Q_OVERFLOW)
-		return lose(tracker, "the kernel's queue ran over");
+		return hsm_tracker_lose(tracker, "the kernel's queue ran over");
 	if (is_own(tracker, event->pid))
 		return;
 	if (!(record.what & ~content) && repeated(tracker->recent, &record)) {
@@ -126,10 +128,12 @@ static void record_event(struct hsm_tracker *tracker,
 			quiet(tracker, &record);
 		return;
 	}
+	if (record.what & HSM_RECORD_DIR && record.what & MOVES)
+		tracker->moves++;
 	if (!tracker->whole)
 		hsm_outside_look(tracker, &record);
 	if (hsm_log_file_add(&tracker->records, &record) < 0)
-		lose(tracker, strerror(-tracker->records.error));
+		hsm_tracker_lose(tracker, strerror(-tracker->records.error));
 }
 
 static void read_group(struct hsm_tracker *tracker)
@@ -144,7 +148,7 @@ static void read_group(struct hsm_tracker *tracker)
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len < 0 && errno != EAGAIN)
-			lose(tracker, strerror(errno));
+			hsm_tracker_lose(tracker, strerror(errno));
 		if (len <= 0)
 			return;
 		while ((ret = hsm_change_event_next(tracker->buffer,
@@ -152,17 +156,40 @@ static void read_group(struct hsm_tracker *tracker)
 						    &event)) == 1)
 			record_event(tracker, &event);
 		if (ret < 0)
-			lose(tracker, "an event could not be understood");
+			hsm_tracker_lose(tracker, "an event could not be understood");
 	}
+}
+
+/* When something was `heard`, and once after that. */
+static void note(struct hsm_tracker *tracker, const struct hsm_stamp *now,
+		 bool heard)
+{
+	const int64_t settle_ns = HSM_TRACKER_SETTLE_MS * INT64_C(1000000);
+	bool late = now->boot_ns - tracker->noted_ns >= settle_ns;
+
+	if (!heard && (tracker->settled || !late))
+		return;
+	hsm_resume_note(&tracker->records, now);
+	tracker->noted_ns = now->boot_ns;
+	tracker->settled = !heard;
 }
 
 void hsm_tracker_read(struct hsm_tracker *tracker)
 {
+	struct hsm_log_file *records = &tracker->records;
+	uint64_t before = records->records;
+	struct hsm_stamp now = hsm_resume_now(tracker);
+
 	read_group(tracker);
 	if (tracker->opens && hsm_strict_failed(tracker->opens))
-		lose(tracker, "an opening for writing may not be in it");
-	if (hsm_log_file_flush(&tracker->records) < 0)
-		lose(tracker, strerror(-tracker->records.error));
+		hsm_tracker_lose(tracker,
+				 "an opening for writing may not be in it");
+	if (!tracker->lost && !tracker->sweep)
+		note(tracker, &now, records->records != before);
+	else
+		tracker->settled = true; /* there is nothing to note */
+	if (hsm_log_file_flush(records) < 0)
+		hsm_tracker_lose(tracker, strerror(-records->error));
 }
 
 static int start_strict(struct hsm_tracker *tracker)
@@ -175,21 +202,20 @@ static int start_strict(struct hsm_tracker *tracker)
 	return hsm_strict_start(&tracker->opens, &options, &tracker->journal);
 }
 
-int hsm_tracker_start(struct hsm_tracker *tracker)
+int hsm_tracker_start(struct hsm_tracker *tracker, int place)
 {
 	struct hsm_journal *journal = &tracker->journal;
-	int flags = O_RDWR | O_CREAT | O_APPEND, fd, ret;
+	int fd, ret;
 
 	tracker->group = -1;
 	tracker->records.fd = -1;
-	tracker->lost = journal->lost || journal->running;
 	tracker->recent = calloc(1, sizeof(*tracker->recent));
 	tracker->buffer = malloc(HSM_TRACKER_BUFFER);
 	if (!tracker->recent || !tracker->buffer)
 		return -ENOMEM;
 	clock_gettime(CLOCK_REALTIME, &tracker->began);
 	fd = hsm_journal_file(journal, journal->period, "log",
-			      tracker->lost ? flags | O_TRUNC : flags);
+			      O_RDWR | O_CREAT | O_APPEND);
 	ret = fd < 0 ? fd : hsm_log_file_init(&tracker->records, fd);
 	if (!ret)
 		ret = tracker->group = hsm_group_open(tracker->root,
@@ -199,33 +225,25 @@ int hsm_tracker_start(struct hsm_tracker *tracker)
 		ret = start_strict(tracker);
 	if (ret < 0)
 		return ret;
-	/* From here on an end without a word is one that loses. */
-	journal->lost = tracker->lost;
-	journal->running = true;
-	return hsm_journal_save(journal);
+	ret = hsm_resume(tracker, place);
+	tracker->resumed = !ret;
+	return ret;
 }
 
 void hsm_tracker_forget(struct hsm_tracker *tracker)
 {
 	memset(tracker->recent, 0, sizeof(*tracker->recent));
 	memset(tracker->looked, 0, sizeof(tracker->looked));
+	tracker->settled = false;
 }
 
 void hsm_tracker_stop(struct hsm_tracker *tracker)
 {
-	struct hsm_journal *journal = &tracker->journal;
-
-	if (tracker->group >= 0) {
-		hsm_tracker_read(tracker);
-		if (hsm_log_file_sync(&tracker->records) < 0)
-			tracker->lost = true;
-		journal->lost = tracker->lost;
-		journal->running = false;
-		/* When it fails, the next start finds a tracker that was killed. */
-		if (hsm_journal_save(journal) < 0)
-			lose(tracker, "its end could not be written down");
+	if (tracker->resumed)
+		hsm_resume_end(tracker);
+	if (tracker->group >= 0)
 		close(tracker->group);
-	}
+	tracker->resumed = false;
 	tracker->group = -1;
 	hsm_strict_stop(tracker->opens);
 	tracker->opens = NULL;

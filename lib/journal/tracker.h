@@ -16,11 +16,13 @@
 #include "base/log.h"
 #include "journal/home.h"
 #include "journal/log.h"
+#include "journal/stamp.h"
 
 enum {
 	HSM_TRACKER_BUFFER = 1 << 16,
 	HSM_TRACKER_RECENT = 1 << 12,
 	HSM_TRACKER_LOOKED = 256,
+	HSM_TRACKER_SETTLE_MS = 2200,
 };
 
 /* For the tests of the tests: what is done wrong on purpose. */
@@ -42,13 +44,25 @@ struct hsm_tracker {
 	const char *hide;  /* a name in it that is never shown: the store */
 	bool strict;       /* write down who opens for writing: strict.h */
 	enum hsm_tracker_break broken;
+	int64_t skew_ns;   /* for tests: of the clock that files are stamped with */
 	/* Whether a process is one of ours; NULL: only this one is. */
 	bool (*own)(void *arg, pid_t pid);
+	/* Whether anybody but us changed the content; NULL: so it may be. */
+	bool (*changed)(void *arg, int fd);
 	void *own_arg;
 
 	int group;
 	struct hsm_strict *opens; /* NULL: not strict */
 	bool lost;         /* something was not heard in this period */
+	bool resumed;      /* it has begun, and is to end in order */
+	/* Something may not have been heard, which ctimes tell; see resume.h. */
+	bool sweep;
+	bool crashed;      /* because the tracker before us did not end in order */
+	uint64_t moves;    /* of directories, heard so far */
+	int64_t noted_ns;  /* when the last note was written */
+	bool settled;      /* it is later than what was heard, by the margin */
+	struct hsm_stamp since; /* from when on */
+	struct hsm_stamp stamp; /* of this boot and mount */
 	struct timespec began;
 	struct hsm_log_file records;
 	struct hsm_recent *recent;
@@ -59,11 +73,23 @@ struct hsm_tracker {
 /*
  * Begin to hear, in the period that the journal is in.  `tracker` was zeroed and
  * has its upper half filled in.  What happens after the return is recorded.
- * -EOPNOTSUPP, -EXDEV, -EPERM: see hsm_group_open(); -errno.
+ * `place` is a directory of the file system in a mount that does not go when we
+ * do.  -EOPNOTSUPP, -EXDEV, -EPERM: see hsm_group_open(); -errno.
  */
-int hsm_tracker_start(struct hsm_tracker *tracker);
+int hsm_tracker_start(struct hsm_tracker *tracker, int place);
 
-/* Hear what was queued until now.  Failures make the period `lost`. */
+/*
+ * Record what happened between the last tracker and this one, when there is
+ * something to look for.  Takes as long as a walk over the tree.  Lists are made
+ * after that only: they do it when it has not been done.
+ */
+void hsm_tracker_sweep(struct hsm_tracker *tracker);
+
+/*
+ * Hear what was queued until now.  Failures make the period `lost`.  Call it once
+ * more, HSM_TRACKER_SETTLE_MS after the last change, while it is not `settled`:
+ * after a crash it is known then that the change was heard.
+ */
 void hsm_tracker_read(struct hsm_tracker *tracker);
 
 /*
@@ -81,8 +107,12 @@ void hsm_tracker_forget(struct hsm_tracker *tracker);
 int hsm_tracker_peek(struct hsm_tracker *tracker, int fd);
 
 /*
- * End in order: what was heard is kept for the next start.
+ * End in order: what was heard is kept for the next start.  Syncs the file
+ * system.
  */
 void hsm_tracker_stop(struct hsm_tracker *tracker);
+
+/* Something was not heard: the list will say `rescan .`. */
+void hsm_tracker_lose(struct hsm_tracker *tracker, const char *why);
 
 #endif
