@@ -13,7 +13,7 @@
 #include "options.h"
 #include "progress.h"
 
-static int stop, status, background, read_only, netrc, insecure;
+static int stop, status, background, read_only, strict, netrc, insecure;
 static char *ready_fd, *log_file, *store, *names, *max_triggers, *refresh;
 static char *worker_timeout;
 static char *stream_above, *whole_for, *read_ahead_files, *jobs;
@@ -49,6 +49,8 @@ static const struct poptOption tree[] = {
 	  "List again every so often", "SECONDS" },
 	{ "read-only", 0, POPT_ARG_NONE, &read_only, 0,
 	  "Refuse local changes", NULL },
+	{ "strict", 0, POPT_ARG_NONE, &strict, 0,
+	  "Track changes; write down each opening for writing first", NULL },
 	POPT_TABLEEND
 };
 
@@ -214,6 +216,7 @@ void cmd_serve_read(struct cmd_serve *out)
 		.serve = {
 			.store = store ? cmd_serve_absolute(store) : NULL,
 			.read_only = read_only,
+			.strict = strict,
 			.progress = cmd_progress_wanted(),
 			.jobs = count("--jobs", jobs, 1),
 			.stream_above = read_stream_above(),

@@ -52,6 +52,7 @@ struct hsm_serve_options {
 	const char *dir;
 	const char *store;          /* NULL: DIR/.hsm */
 	bool read_only;
+	bool strict;                /* changes are tracked, as hsm_track() can */
 	bool progress;              /* log listing progress at INFO while it runs */
 	unsigned int jobs;          /* 0: 8 */
 	int64_t stream_above;       /* bytes; -1: 16 MiB; INT64_MAX: never stream */

@@ -27,7 +27,7 @@ teardown() {
 tracked() { # sets $dir
 	track_part
 	export dir
-	touch -r "$dir" copy # the rest of them is empty
+	touch -r "$dir" "$work/copy" # the rest of them is empty
 	cd "$work"
 }
 

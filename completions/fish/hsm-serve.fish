@@ -10,6 +10,7 @@ complete -c hsm-serve -l namespace -x -a 'eager lazy crawl' -d 'when directories
 complete -c hsm-serve -l max-triggers -x -d 'directories that may wait to be listed'
 complete -c hsm-serve -l refresh -x -d 'list again every so often'
 complete -c hsm-serve -l read-only -d 'refuse local changes'
+complete -c hsm-serve -l strict -d 'write down each opening for writing first'
 complete -c hsm-serve -l stream-above -x -a 'none 1M 16M 100M' -d 'stream files that are larger'
 complete -c hsm-serve -l whole-for -x -a '(__fish_complete_command)' -d 'programs that always get the whole file'
 complete -c hsm-serve -l read-ahead-files -x -d 'how many files are fetched ahead'

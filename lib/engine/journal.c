@@ -12,6 +12,7 @@
 #include "journal/group.h"
 #include "local/mount.h"
 #include "stage/inspect.h"
+#include "stage/opener.h"
 
 enum { PAUSE_MS = 50 };
 
@@ -120,6 +121,15 @@ static int open_store(struct hsm_engine_journal *journal)
 	return journal->store < 0 ? -errno : 0;
 }
 
+/* A file that is being filled has a writer: us. */
+static bool reads_only(int tid)
+{
+	int flags = O_RDWR;
+
+	return hsm_opener_call(tid, &flags) == HSM_CALL_OPEN &&
+	       (flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC);
+}
+
 /* With the lock held. */
 static int begin(struct hsm_engine_journal *journal)
 {
@@ -133,6 +143,7 @@ static int begin(struct hsm_engine_journal *journal)
 		.log = journal->log,
 		.root = journal->watch->root, .mount = journal->watch->mount,
 		.own = is_own, .changed = is_changed, .own_arg = journal,
+		.strict = journal->strict, .reads = reads_only,
 	};
 	ret = open_store(journal);
 	if (!ret)
@@ -156,7 +167,7 @@ static int begin(struct hsm_engine_journal *journal)
 int hsm_engine_journal_start(struct hsm_engine_journal *journal,
 			     const struct hsm_log *log, int store_fd,
 			     uint64_t store_id,
-			     const struct hsm_watch *watch)
+			     const struct hsm_watch *watch, bool strict)
 {
 	int ret = 0;
 
@@ -167,8 +178,9 @@ int hsm_engine_journal_start(struct hsm_engine_journal *journal,
 	journal->store_id = store_id;
 	journal->store = -1;
 	journal->watch = watch;
+	journal->strict = strict;
 	pthread_mutex_lock(&journal->lock);
-	if (faccessat(store_fd, "journal/state", F_OK, 0) == 0)
+	if (strict || faccessat(store_fd, "journal/state", F_OK, 0) == 0)
 		ret = begin(journal);
 	pthread_mutex_unlock(&journal->lock);
 	return ret;

@@ -25,6 +25,7 @@ struct hsm_engine_journal {
 	uint64_t store_id;
 	int store;         /* the same in a private mount: no events with it */
 	const struct hsm_watch *watch;
+	bool strict;
 	bool on;
 	struct hsm_tracker tracker;
 	/* Processes of commands, as often as they are connected. */
@@ -32,11 +33,11 @@ struct hsm_engine_journal {
 	unsigned int own_count;
 };
 
-/* Borrows all; begins to track when the store has a journal. */
+/* Borrows all; begins to track when the store has a journal, or if `strict`. */
 int hsm_engine_journal_start(struct hsm_engine_journal *journal,
 			     const struct hsm_log *log, int store_fd,
 			     uint64_t store_id,
-			     const struct hsm_watch *watch);
+			     const struct hsm_watch *watch, bool strict);
 
 /* End in order. */
 void hsm_engine_journal_stop(struct hsm_engine_journal *journal);

@@ -387,7 +387,8 @@ static int start(struct worker *worker)
 	ret = hsm_engine_journal_start(&worker->journal, worker->engine.log,
 				       service->store.fd,
 				       worker->engine.store_id,
-				       &worker->engine.watch);
+				       &worker->engine.watch,
+				       service->options->strict);
 	if (ret < 0)
 		hsm_log(worker->engine.log, HSM_LOG_ERROR,
 			"changes are not tracked: %s", strerror(-ret));

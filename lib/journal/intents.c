@@ -101,7 +101,8 @@ int hsm_intents_reserve(struct hsm_intents *intents)
 	return ret < 0 ? ret : map(intents, size);
 }
 
-int hsm_intents_add(struct hsm_intents *intents, const void *bytes, size_t len)
+int hsm_intents_add(struct hsm_intents *intents, const void *bytes, size_t len,
+		    bool durable)
 {
 	int ret = 0;
 
@@ -116,7 +117,7 @@ int hsm_intents_add(struct hsm_intents *intents, const void *bytes, size_t len)
 		return ret;
 	memcpy(intents->bytes + intents->used, bytes, len);
 	intents->used += len;
-	return fdatasync(intents->fd) < 0 ? -errno : 0;
+	return durable && fdatasync(intents->fd) < 0 ? -errno : 0;
 }
 
 int hsm_intents_load(struct hsm_log_image *image,

@@ -13,6 +13,8 @@
 #ifndef HSM_JOURNAL_INTENTS_H
 #define HSM_JOURNAL_INTENTS_H
 
+#include <stdbool.h>
+
 #include "journal/home.h"
 #include "journal/log.h"
 
@@ -28,9 +30,11 @@ int hsm_intents_open(struct hsm_intents *intents,
 void hsm_intents_close(struct hsm_intents *intents);
 
 /*
- * Append `len` bytes of whole records, and wait for the disk.  -ENOSPC, -EIO.
+ * Append `len` bytes of whole records, and wait for the disk if `durable`; what
+ * is not survives the end of this process.  -ENOSPC, -EIO.
  */
-int hsm_intents_add(struct hsm_intents *intents, const void *bytes, size_t len);
+int hsm_intents_add(struct hsm_intents *intents, const void *bytes, size_t len,
+		    bool durable);
 
 /* Have room for the next ones.  May wait for a thaw. */
 int hsm_intents_reserve(struct hsm_intents *intents);

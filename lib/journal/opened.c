@@ -89,6 +89,16 @@ static bool inside(int root, const struct hsm_handle *handle)
 	return path || errno == ENAMETOOLONG;
 }
 
+static struct timespec birth(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) < 0 ||
+	    !(st.stx_mask & STATX_BTIME))
+		return (struct timespec){ 0 };
+	return (struct timespec){ st.stx_btime.tv_sec, st.stx_btime.tv_nsec };
+}
+
 int hsm_opened_describe(int root, bool whole, int fd, struct hsm_opened *out)
 {
 	struct hsm_record *record = &out->record;
@@ -104,6 +114,7 @@ int hsm_opened_describe(int root, bool whole, int fd, struct hsm_opened *out)
 		return ret;
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	out->born = birth(fd);
 	if (st.st_nlink)
 		above = open_above(fd, &st, out);
 	if (st.st_nlink && above < 0)

@@ -5,12 +5,14 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "journal/record.h"
 
 struct hsm_opened {
 	struct hsm_record record;
-	char path[PATH_MAX]; /* where `record.name` lies */
+	struct timespec born; /* 0: not known */
+	char path[PATH_MAX];  /* where `record.name` lies */
 };
 
 /*

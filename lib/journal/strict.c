@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -26,6 +27,7 @@ struct batch {
 	size_t count, room;
 	unsigned char *bytes;
 	size_t len, size;
+	bool durable; /* one of them is older than the period */
 };
 
 struct hsm_strict {
@@ -38,6 +40,7 @@ struct hsm_strict {
 	pthread_cond_t work, idle;
 	bool stop, busy;
 	struct batch queue;
+	struct timespec began; /* the period */
 	struct hsm_intents intents;
 	uint64_t opens, syncs;
 };
@@ -86,19 +89,30 @@ static int grow(struct batch *batch)
 	return 0;
 }
 
+static bool later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec > b->tv_sec ||
+	       (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+}
+
 /* Takes `fd` over. */
 static void enqueue(struct hsm_strict *strict, int fd,
-		    const struct hsm_record *record)
+		    const struct hsm_opened *opened)
 {
 	struct batch *queue = &strict->queue;
+	struct timespec now;
 	int ret;
 
+	clock_gettime(CLOCK_REALTIME, &now);
 	pthread_mutex_lock(&strict->lock);
 	ret = grow(queue);
 	if (!ret) {
 		queue->fds[queue->count++] = fd;
-		queue->len += hsm_record_encode(record,
+		queue->len += hsm_record_encode(&opened->record,
 						queue->bytes + queue->len);
+		/* What was born in the future was born by another clock. */
+		queue->durable |= !later(&opened->born, &strict->began) ||
+				  later(&opened->born, &now);
 		pthread_cond_signal(&strict->work);
 	}
 	pthread_mutex_unlock(&strict->lock);
@@ -106,6 +120,15 @@ static void enqueue(struct hsm_strict *strict, int fd,
 		fail(strict, strerror(-ret));
 		allow(strict, fd);
 	}
+}
+
+/* What we do ourselves must not wait for us, nor does it matter. */
+static bool is_own(int tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d", tid);
+	return access(path, F_OK) == 0;
 }
 
 static void handle(struct hsm_strict *strict,
@@ -120,8 +143,8 @@ static void handle(struct hsm_strict *strict,
 	}
 	if (fd < 0)
 		fail(strict, strerror(-fd));
-	/* Our own must not wait for us, nor does it matter. */
-	if (fd < 0 || event->pid == getpid() || !hsm_lease_writer(fd)) {
+	if (fd < 0 || !hsm_lease_writer(fd) || is_own(event->pid) ||
+	    (strict->options.reads && strict->options.reads(event->pid))) {
 		allow(strict, fd);
 		return;
 	}
@@ -132,7 +155,7 @@ static void handle(struct hsm_strict *strict,
 	if (ret <= 0)
 		allow(strict, fd);
 	else
-		enqueue(strict, fd, &opened.record);
+		enqueue(strict, fd, &opened);
 }
 
 static void *read_events(void *arg)
@@ -174,7 +197,8 @@ static void commit(struct hsm_strict *strict, struct batch *batch)
 	*batch = taken;
 	strict->busy = true;
 	pthread_mutex_unlock(&strict->lock);
-	ret = hsm_intents_add(&strict->intents, batch->bytes, batch->len);
+	ret = hsm_intents_add(&strict->intents, batch->bytes, batch->len,
+			      batch->durable);
 	if (ret < 0)
 		fail(strict, strerror(-ret));
 	for (i = 0; i < batch->count; i++) {
@@ -186,9 +210,10 @@ static void commit(struct hsm_strict *strict, struct batch *batch)
 		fail(strict, strerror(-ret));
 	pthread_mutex_lock(&strict->lock);
 	strict->opens += batch->count;
-	strict->syncs++;
+	strict->syncs += batch->durable;
 	strict->busy = false;
 	batch->count = batch->len = 0;
+	batch->durable = false;
 	pthread_cond_broadcast(&strict->idle);
 }
 
@@ -217,7 +242,8 @@ static int open_group(struct hsm_strict *strict)
 	/* Not O_NONBLOCK: see open_content() in watch.c. */
 	strict->group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC |
 				      FAN_NONBLOCK | FAN_UNLIMITED_QUEUE |
-				      FAN_UNLIMITED_MARKS | FAN_REPORT_FD_ERROR,
+				      FAN_UNLIMITED_MARKS |
+				      FAN_REPORT_FD_ERROR | FAN_REPORT_TID,
 				      O_RDONLY | O_LARGEFILE | O_CLOEXEC);
 	if (strict->group < 0)
 		return errno == EINVAL ? -EOPNOTSUPP : -errno;
@@ -255,6 +281,7 @@ int hsm_strict_start(struct hsm_strict **out,
 		return -ENOMEM;
 	strict->options = *options;
 	strict->group = strict->intents.fd = -1;
+	clock_gettime(CLOCK_REALTIME, &strict->began);
 	pthread_mutex_init(&strict->lock, NULL);
 	pthread_cond_init(&strict->work, NULL);
 	pthread_cond_init(&strict->idle, NULL);
@@ -285,6 +312,9 @@ int hsm_strict_turn(struct hsm_strict *strict,
 	pthread_mutex_lock(&strict->lock);
 	while (strict->busy)
 		pthread_cond_wait(&strict->idle, &strict->lock);
+	clock_gettime(CLOCK_REALTIME, &strict->began);
+	/* Who waits by now may have been young in the old period only. */
+	strict->queue.durable |= strict->queue.count > 0;
 	old = strict->intents;
 	strict->intents = next;
 	/* Those whom the old period need not ask again. */
@@ -315,7 +345,7 @@ static int add_carried(struct hsm_strict *strict, struct hsm_log_image *image)
 	}
 	if (!ret && carried.len)
 		ret = hsm_intents_add(&strict->intents, carried.bytes,
-				      carried.len);
+				      carried.len, true);
 	free(carried.fds);
 	free(carried.bytes);
 	return ret;

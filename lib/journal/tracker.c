@@ -197,6 +197,7 @@ static int start_strict(struct hsm_tracker *tracker)
 	const struct hsm_strict_options options = {
 		.log = tracker->log, .root = tracker->root,
 		.mount = tracker->mount, .whole = tracker->whole,
+		.reads = tracker->reads,
 	};
 
 	return hsm_strict_start(&tracker->opens, &options, &tracker->journal);

@@ -43,6 +43,7 @@ struct hsm_tracker {
 	bool whole;        /* the directory is all of its file system */
 	const char *hide;  /* a name in it that is never shown: the store */
 	bool strict;       /* write down who opens for writing: strict.h */
+	bool (*reads)(int tid); /* for that; may be NULL */
 	enum hsm_tracker_break broken;
 	int64_t skew_ns;   /* for tests: of the clock that files are stamped with */
 	/* Whether a process is one of ours; NULL: only this one is. */
