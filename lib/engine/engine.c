@@ -200,7 +200,7 @@ static bool wants_ahead(struct hsm_engine *engine, struct hsm_object *object)
 			continue;
 		/* Seldom and far, not often and a little. */
 		if (t->target < half)
-			hsm_transfer_extend(engine, t, object->ahead);
+			hsm_plan_extend(engine, t, object->ahead);
 		return false;
 	}
 	missing = hsm_object_missing(object, object->seen_end, object->ahead);

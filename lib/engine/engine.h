@@ -65,10 +65,6 @@ struct hsm_transfer {
 	unsigned int version; /* of object->versions: what it brings belongs there */
 };
 
-/* With the lock held: let the transfer run on to `end` at least. */
-void hsm_transfer_extend(struct hsm_engine *engine, struct hsm_transfer *t,
-			 uint64_t end);
-
 enum hsm_writers {
 	HSM_WRITERS_UNKNOWN,
 	HSM_WRITERS_NONE, /* and whoever comes must pass an open event first */
@@ -264,6 +260,16 @@ bool hsm_changes_pending(struct hsm_engine *engine);
 void hsm_changes_forget(struct hsm_engine *engine,
 			const struct hsm_handle *handle);
 
+/* ---- plan.c; with the lock held ---- */
+
+/* The transfer that is to begin next for those who wait; false: none. */
+bool hsm_plan_next(struct hsm_engine *engine, struct hsm_object *object,
+		   struct hsm_transfer *t);
+
+/* Let the transfer run on to `end` at least. */
+void hsm_plan_extend(struct hsm_engine *engine, struct hsm_transfer *t,
+			 uint64_t end);
+
 /* ---- transfer.c ---- */
 
 /*
@@ -290,6 +296,29 @@ struct hsm_waiter *hsm_waiters_satisfied(struct hsm_object *object);
  * With the lock held.
  */
 struct hsm_waiter *hsm_waiters_gone(struct hsm_object *object);
+
+/*
+ * Take those who wait for something of [off, end), with `error`.  With the lock
+ * held.
+ */
+struct hsm_waiter *hsm_waiters_between(struct hsm_object *object, uint64_t off,
+				       uint64_t end, int error);
+
+/*
+ * Take those who need the write lock: the undecided and the reservers.  With the
+ * lock held.
+ */
+struct hsm_waiter *hsm_waiters_locked(struct hsm_object *object);
+
+/*
+ * The file is not as it was: decide about all who wait once more.  With the lock
+ * held.
+ */
+void hsm_waiters_redecide(struct hsm_object *object);
+
+/* Finish all with `error`.  With the lock held, which is given up meanwhile. */
+void hsm_waiters_fail(struct hsm_engine *engine, struct hsm_object *object,
+		      int error);
 
 /* Finish all on `list`; without the lock.  Gives their references back. */
 void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,

@@ -65,6 +65,53 @@ struct hsm_waiter *hsm_waiters_gone(struct hsm_object *object)
 	return gone;
 }
 
+struct hsm_waiter *hsm_waiters_between(struct hsm_object *object, uint64_t off,
+				       uint64_t end, int error)
+{
+	struct hsm_waiter **p = &object->waiters, *list = NULL;
+
+	while (*p) {
+		struct hsm_waiter *w = *p;
+
+		if (w->undecided || w->reserve ||
+		    (!w->whole && (w->end <= off || w->off >= end))) {
+			p = &w->next;
+			continue;
+		}
+		*p = w->next;
+		w->error = error;
+		w->next = list;
+		list = w;
+	}
+	return list;
+}
+
+struct hsm_waiter *hsm_waiters_locked(struct hsm_object *object)
+{
+	struct hsm_waiter **p = &object->waiters, *list = NULL;
+
+	while (*p) {
+		struct hsm_waiter *w = *p;
+
+		if (!w->undecided && !w->reserve) {
+			p = &w->next;
+			continue;
+		}
+		*p = w->next;
+		w->next = list;
+		list = w;
+	}
+	return list;
+}
+
+void hsm_waiters_redecide(struct hsm_object *object)
+{
+	struct hsm_waiter *w;
+
+	for (w = object->waiters; w; w = w->next)
+		w->undecided = true;
+}
+
 /* Write down that holes are content, after the content itself is durable. */
 static int seal(struct hsm_engine *engine, const struct hsm_object *object)
 {
@@ -122,4 +169,20 @@ void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
 		hsm_object_put(engine, object);
 		pthread_mutex_unlock(&engine->lock);
 	}
+}
+
+void hsm_waiters_fail(struct hsm_engine *engine, struct hsm_object *object,
+		      int error)
+{
+	struct hsm_waiter *list = NULL, *w;
+
+	while ((w = object->waiters)) {
+		object->waiters = w->next;
+		w->error = error;
+		w->next = list;
+		list = w;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	hsm_waiters_finish(engine, object, list);
+	pthread_mutex_lock(&engine->lock);
 }
