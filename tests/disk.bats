@@ -13,6 +13,7 @@ teardown() {
 		wait "$pid" 2>/dev/null || true
 	done
 	[ -z "${box:-}" ] || fsfreeze -u "$box" 2>/dev/null || true
+	[ -z "${slow_pid:-}" ] || kill "$slow_pid"
 	stop_all
 	[ -z "${box:-}" ] || umount -l "$box" || true
 	rm -rf "$TREES/tmp/faults"
@@ -227,4 +228,30 @@ freeze_loop() {
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/freezes")" -gt 5 ]
 	[ "$(status "$dir" errors)" = 0 ]
 	[ "$(status "$dir" worker_restarts)" = 0 ]
+}
+
+@test "3.13 disk: cold files are rewritten while it is frozen and thawed: nobody waits for a fetch" {
+	make_tree faults 200 3000
+	make_box 400M
+	slow_remote 1000
+	dir=$box/dir log=$BATS_TEST_TMPDIR/log
+	serve "${slow}tmp/faults/" "$dir" --log-file "$log"
+	: >"$BATS_TEST_TMPDIR/freezes"
+	freeze_loop 3>&- 2>/dev/null &
+	loops+=($!)
+	# Whoever truncates holds up the freeze, and that every write of ours.
+	bounded -30 python3 - "$dir" "$BATS_TEST_TMPDIR/freezes" <<-'EOT'
+		import os, sys, time
+		for n in range(200):
+		    if n >= 30 and os.path.getsize(sys.argv[2]) >= 10:
+		        break
+		    with open("%s/%d" % (sys.argv[1], n), ("w", "w+")[n % 2]) as file:
+		        file.write("%d\n" % n)
+		    time.sleep(0.02)
+	EOT
+	for n in {0..29}; do
+		[ "$(<"$dir/$n")" = "$n" ]
+	done
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/freezes")" -ge 10 ]
+	[ "$(status "$dir" requests)" = 0 ]
 }
