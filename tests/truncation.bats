@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# fs: ext4 xfs
+# fs: ext4
 #
 # Issue 3: an open with O_TRUNC that we let in and that another program, which is
 # asked after us (a virus scanner), holds up before it truncates.
