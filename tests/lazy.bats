@@ -365,6 +365,16 @@ triggers() { # how many are below $dir
 	((after - before < 2500)) || fail "took $((after - before)) ms"
 }
 
+@test "5.5 lazy: who walks while a crawl takes the triggers away meets no failure" {
+	local run
+	for run in 1 2 3; do
+		dir=$(new_dir race)
+		serve "${REMOTE}tmp/lazy-$FS-wide/" "$dir" --namespace crawl
+		[ "$(bounded find "$dir" -type f | wc -l)" = 100 ]
+		stop "$dir"
+	done
+}
+
 @test "5.5 lazy: walking everything leaves no trigger, no mount and a tree that can be bound" {
 	serve_lazy
 	[ "$(status "$dir" triggers)" = 20 ]

@@ -525,6 +525,20 @@ static void help_others(struct hsm_attendant *attendant, int fd,
 		     attendant->waiters[i]);
 }
 
+/* The door was opened for somebody else while this walker was on his way. */
+static void attend_late(struct hsm_attendant *attendant,
+			const struct hsm_trigger_call *call)
+{
+	HSM_CLOSE int fd = open_retired(attendant->lazy, call->device);
+
+	if (fd < 0)
+		return;
+	attendant->covered = 1;
+	go_home(attendant);
+	help_others(attendant, fd, "", "", call);
+}
+
+/* -ESTALE: the door is not there any more. */
 static int attend(struct hsm_attendant *attendant,
 		  const struct hsm_trigger_call *call)
 {
@@ -539,16 +553,8 @@ static int attend(struct hsm_attendant *attendant,
 	attendant->covered = 0;
 	attendant->route.links = 0;
 	find_doors(attendant, call->device);
-	/* Opened for another walker while this one was on its way. */
-	if (!attendant->door_count) {
-		first = open_retired(lazy, call->device);
-		if (first >= 0) {
-			attendant->covered = 1;
-			go_home(attendant);
-			help_others(attendant, first, "", "", call);
-		}
-		return 0;
-	}
+	if (!attendant->door_count)
+		return -ESTALE;
 	strcpy(path, attendant->doors[0].path);
 	name = strrchr(path, '/') + 1;
 	fd = open_covered(lazy, &attendant->doors[0]);
@@ -609,6 +615,11 @@ void hsm_attendant_serve(struct hsm_attendant *attendant,
 	attendant->error[0] = '\0';
 	ret = attend(attendant, call);
 	drop_chain(attendant);
+	if (ret == -ESTALE) {
+		attend_late(attendant, call);
+		drop_chain(attendant);
+		ret = 0;
+	}
 	go_home(attendant);
 	if (ret) {
 		atomic_fetch_add(&lazy->shared->count.errors, 1);

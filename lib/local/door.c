@@ -130,8 +130,11 @@ int hsm_door_open(const struct hsm_door *door)
 {
 	HSM_CLOSE int fd = open(door->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	uint64_t id;
+	int ret;
 
 	if (fd < 0 || hsm_mount_id_of(fd, &id) < 0 || id != door->mount)
 		return -ESTALE;
-	return hsm_door_unmount(fd);
+	ret = hsm_door_unmount(fd);
+	/* Not mounted any more: somebody else has just done it. */
+	return ret == -EINVAL ? -ESTALE : ret;
 }

@@ -216,8 +216,16 @@ bool hsm_trigger_unused(const struct hsm_trigger *trigger, int answer)
 {
 	struct order order;
 	struct autofs_dev_ioctl *io = prepare(&order, answer);
+	/*
+	 * The kernel allows two to hold a mount, the table of mounts and the
+	 * descriptor (fs/namespace.c, may_umount()).  The table does not have it
+	 * any more, and one who walks would not be noticed in its place.
+	 */
+	HSM_CLOSE int second = openat(answer, ".",
+				      O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return ioctl(trigger->control, AUTOFS_DEV_IOCTL_ASKUMOUNT, io) == 0 &&
+	return second >= 0 &&
+	       ioctl(trigger->control, AUTOFS_DEV_IOCTL_ASKUMOUNT, io) == 0 &&
 	       io->askumount.may_umount;
 }
 

@@ -74,7 +74,8 @@ int hsm_trigger_reopen(const struct hsm_trigger *trigger, const char *path,
  */
 unsigned int hsm_trigger_waiters(int proc, int *tids, unsigned int max);
 
-/* Whether nobody holds the mount that was made with `answer` any more. */
+/* Whether nobody holds the mount that was made with `answer`, and that was
+ * unmounted, any more. */
 bool hsm_trigger_unused(const struct hsm_trigger *trigger, int answer);
 
 #endif
