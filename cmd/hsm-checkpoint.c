@@ -185,7 +185,7 @@ static int checkpoint(const char *dir)
 		status = cmd_message_failure(&failure, dir, rc);
 	if (cmd_options.verbose && !status)
 		cmd_message("%s: checkpoint %s", dir, hsm_changes_id(changes));
-	if (archive && !status && !hsm_changes_rescan(changes))
+	if (archive && !status && !hsm_changes_rescan_all(changes))
 		status = write_archive(changes, dir, &log);
 	else if (changes && (!status || hsm_changes_rescan(changes)))
 		cmd_changes_print(changes, &form, dir);

@@ -74,7 +74,8 @@ static bool is_anew(const struct hsm_changes *changes, const char *path,
 		if (path[i] != '/')
 			continue;
 		above = hsm_changes_find(changes, path, i);
-		if (above && above->directory && above->what & CAME)
+		if (above && above->directory &&
+		    (above->anew || above->what & CAME))
 			is = above->anew = true;
 	}
 	return is;
@@ -200,10 +201,14 @@ int hsm_archive_plan_make(struct hsm_archive_plan *plan,
 	if (!make.deleted)
 		return -ENOMEM;
 	/* Before the first deletion: what is below them must not be one. */
-	for (i = 0; i < changes->count; i++)
-		if (!changes->entries[i].covered && !changes->entries[i].exists)
-			is_anew(changes, changes->entries[i].path,
-				changes->entries[i].path_len);
+	for (i = 0; i < changes->count; i++) {
+		struct hsm_change_entry *entry = &changes->entries[i];
+
+		/* Of what was in it nothing is known. */
+		entry->anew |= entry->rescan;
+		if (!entry->covered && !entry->exists)
+			is_anew(changes, entry->path, entry->path_len);
+	}
 	for (i = 0; !ret && i < changes->count; i++)
 		ret = add_entry(&make, &changes->entries[i]);
 	if (fclose(make.deleted) != 0 && !ret)

@@ -320,7 +320,8 @@ void hsm_changes_free(struct hsm_changes *changes);
 bool hsm_archive_known(const char *file);
 
 /*
- * Write what the list `changes` of `dir` names, as it is now, into the pax archive
+ * Write what the list `changes` of `dir` names, as it is now, and all of a
+ * directory that is to be looked at, into the pax archive
  * `file`, which is complete and durable or not there.  Absent content is brought
  * here first.  -errno: `failure` says why, and the list can be asked for again.
  * Warnings (a socket) go to `log`.

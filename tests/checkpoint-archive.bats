@@ -173,6 +173,28 @@ replay() { # gnu|bsd
 	prints large # it changed after the cut
 }
 
+@test "4.10 archive: after a kill of the tracker a directory that has to be looked at is there as a whole" {
+	tracked
+	mkdir -p "$dir"/a/{b,c} "$dir/other"
+	touch "$dir"/a/{b,c}/{1,2} "$dir"/{a,other}/file
+	hsm-checkpoint --archive inc.tar.zst "$dir"
+	restore gnu
+	equal
+	sleep 2.7 # what is younger is not sure to have been heard
+	untrack "$dir" KILL
+	rm -r "$dir/a/b"
+	mv "$dir/a/c" "$dir/a/d"
+	echo more >"$dir/a/file"
+	track_only "$dir"
+	run --separate-stderr hsm-checkpoint --peek "$dir"
+	[[ $status == 1 && $output == "rescan ." ]]
+	hsm-checkpoint --archive inc.tar.zst "$dir"
+	bsdtar -tf inc.tar.zst | grep -q ./a/d/2
+	! bsdtar -tf inc.tar.zst | grep -q other/
+	restore gnu
+	equal
+}
+
 @test "4.10 archive: what was a link is not followed, on either side" {
 	tracked
 	mkdir precious "$dir/d"
