@@ -103,7 +103,7 @@ reads() { # FILE MODEL WANTED
 	((took <= TIMEOUT * 1000 + 1500)) || fail "$1: it took $took ms"
 	case $3 in
 	right)
-		((result == 0)) || fail "$1: $(<"$out.err")"
+		((result == 0)) || fail "$1: $(<"$out.err"), $(tail -n 2 "$(serve_log "${1%/*}")")"
 		cmp "$out" "$2"
 		;;
 	EIO)
