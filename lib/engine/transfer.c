@@ -173,9 +173,7 @@ static void failed(struct hsm_engine *engine, struct hsm_object *object,
 		   struct hsm_transfer *t, struct hsm_conn *conn, int error)
 {
 	struct hsm_waiter *list;
-	uint64_t pos = t->pos, limit = t->limit;
 	bool renewable = object->missing == object->granules;
-	bool again = object->renewals < RENEWALS;
 
 	if (t->version != object->versions)
 		return; /* another try, with the version that it has now */
@@ -183,24 +181,25 @@ static void failed(struct hsm_engine *engine, struct hsm_object *object,
 		hsm_waiters_redecide(object);
 		return;
 	}
+	if (error == -ESTALE && renewable && object->renewals < RENEWALS) {
+		pthread_mutex_unlock(&engine->lock);
+		error = hsm_renewal_run(engine, object, t->version, conn);
+		pthread_mutex_lock(&engine->lock);
+		if (!error) {
+			object->renewals++;
+			return; /* another try, with the new version */
+		}
+	}
+	/* Who comes from here on has a try of their own. */
+	object->renewals = 0;
+	object->ahead = 0;
+	list = hsm_waiters_between(object, t->pos, t->limit, error);
 	pthread_mutex_unlock(&engine->lock);
 	if (error == -ESTALE && !renewable)
 		hsm_renewal_flag(engine, object, HSM_FLAG_STALE);
-	else if (error == -ESTALE && again)
-		error = hsm_renewal_run(engine, object, t->version, conn);
 	if (error == -ENOENT)
 		hsm_renewal_flag(engine, object, HSM_FLAG_LOST);
-	if (error)
-		report(engine, object, conn, error);
-	pthread_mutex_lock(&engine->lock);
-	if (!error) {
-		object->renewals++;
-		return; /* another try, with the new version */
-	}
-	object->renewals = 0;
-	list = hsm_waiters_between(object, pos, limit, error);
-	object->ahead = 0;
-	pthread_mutex_unlock(&engine->lock);
+	report(engine, object, conn, error);
 	hsm_waiters_finish(engine, object, list);
 	pthread_mutex_lock(&engine->lock);
 }
