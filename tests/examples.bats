@@ -118,7 +118,8 @@ paste() { # <EXAMPLES
 	hsm-checkpoint -q "$home" || true
 	echo new >"$home/new"
 	# Here the tracker of the example would be the second one.
-	table | grep -zv -- --watch | { paste; ((ran == 15)); }
+	table | grep -zv -- --watch | { paste; ((ran == 16)); }
 	tar -tf inc.tar | grep -qx new
+	tar -tf inc.tar.zst >/dev/null
 	wait_for "the end of the server" gone "$dir"
 }
