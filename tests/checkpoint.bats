@@ -344,17 +344,48 @@ teardown() {
 	tells $'delete e\ncreate e\ndelete f\ncreate g\ncreate g/x' --since "$first"
 }
 
-@test "4 checkpoint: a directory that was moved out and removed there cannot be told: rescan" {
+@test "4.1 checkpoint: what was removed from a directory outside, before it was moved back or another one came" {
 	outside=$(new_dir outside)
-	mkdir "$dir/a"
-	touch "$dir/a/x"
+	mkdir -p "$dir"/{a,b,c}/sub
+	touch "$dir"/{a,b,c}/{x,sub/y}
 	track "$dir"
-	mv "$dir/a" "$outside/a"
-	rm -r "$outside/a"
-	prints a --peek --deleted
-	mkdir "$dir/a"
-	run --separate-stderr hsm-checkpoint --deleted "$dir"
-	[[ $status == 1 && $output == "rescan ." ]]
+	heard() { # the tracker has heard that these are outside
+		touch "$outside/$RANDOM" "$outside/a/sub/new" "$outside/c/new"
+		hsm-checkpoint -q --peek "$dir"
+	}
+	mv "$dir/a" "$dir/b" "$dir/c" "$outside"
+	heard
+	rm -r "$outside/a/x" "$outside/b"
+	rm "$outside"/{a,c}/sub/y
+	mv "$outside/c/sub" "$outside/moved"
+	heard
+	mv "$outside/a" "$dir/a"
+	mkdir "$dir"/{b,c}
+	touch "$dir/b/other"
+	# (What came and went outside may be in it.)
+	prints $'a/sub/y\na/x\nb/sub\nb/x\nc/new\nc/sub\nc/x' --deleted --peek
+	hsm-checkpoint "$dir" | grep -qx a/sub/new
+	prints ""
+}
+
+@test "4.1 checkpoint: a file that was outside for a while has other content, whatever its name" {
+	outside=$(new_dir outside)
+	for name in back moved over; do
+		echo "$name" >"$dir/$name"
+	done
+	track "$dir"
+	touch "$outside/heard"
+	hsm-checkpoint -q --peek "$dir"
+	mv "$dir"/{back,moved} "$outside"
+	touch "$outside/again"
+	hsm-checkpoint -q --peek "$dir"
+	echo unheard | tee -a "$outside/back" >>"$outside/moved"
+	mv "$outside/back" "$dir/back"
+	mv "$outside/moved" "$dir/elsewhere"
+	chmod 600 "$dir/over"
+	mv "$dir/over" "$dir/within"
+	tells "$(printf '%s\n' 'create back' 'rename elsewhere moved' 'modify elsewhere' 'attrib elsewhere' \
+		'rename within over' 'attrib within')"
 }
 
 @test "4 checkpoint: all names of a file with several, also when the one that was used is gone" {

@@ -24,6 +24,7 @@
 #include "base/cleanup.h"
 #include "journal/group.h"
 #include "journal/intents.h"
+#include "journal/outside.h"
 #include "journal/resolve.h"
 #include "journal/resume.h"
 #include "journal/strict.h"
@@ -113,7 +114,7 @@ static void add_head(bool lost, struct hsm_log_file *list)
  * A failure leaves it short.
  */
 static int resolve_once(struct hsm_tracker *tracker,
-			const struct hsm_resolve *to, int records)
+			struct hsm_resolve *to, int records)
 {
 	struct hsm_log_image images[3] = { { 0 } };
 	int ret = hsm_log_image_load(&images[0], records);
@@ -216,6 +217,7 @@ int hsm_tracker_cut(struct hsm_tracker *tracker, unsigned int keep, uint64_t *n)
 {
 	struct hsm_journal *journal = &tracker->journal;
 	struct cut cut = { .records.fd = -1 };
+	unsigned int left;
 	bool lost = false;
 	int ret;
 
@@ -235,9 +237,11 @@ int hsm_tracker_cut(struct hsm_tracker *tracker, unsigned int keep, uint64_t *n)
 				       journal->period + 1) < 0;
 	tracker->lost |= lost;
 	end_old(tracker);
+	left = tracker->left_count;
 	take_over(tracker, &cut);
 	tracker->lost = lost;
 	ret = publish(tracker, &cut);
+	hsm_outside_forget(tracker, left);
 	if (ret < 0) {
 		go_on_lost(tracker, &cut, ret);
 		return ret;

@@ -31,6 +31,7 @@ enum hsm_record_what {
 	HSM_RECORD_UNKNOWN = 1 << 11, /* gone; what was below is not known */
 	/* Opened for writing.  The name counts where no other record has one. */
 	HSM_RECORD_INTENT = 1 << 12,
+	HSM_RECORD_QUIET = 1 << 13, /* outside: not heard any more; inode only */
 };
 
 struct hsm_record {

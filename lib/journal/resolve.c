@@ -13,7 +13,7 @@
 #include "journal/subject.h"
 
 struct run {
-	const struct hsm_resolve *to;
+	struct hsm_resolve *to;
 	struct hsm_subjects subjects;
 	bool unknown; /* what became of a directory */
 	int error;
@@ -102,6 +102,9 @@ static void touch_new_name(struct run *run, const struct hsm_record *record,
 		from = join(run, hsm_subject_was(&run->subjects,
 						 &subject->first_parent),
 			    subject->first_name, subject->first_len);
+	if (subject && !subject->directory && !run->to->whole &&
+	    hsm_subject_away(subject))
+		what |= HSM_RECORD_MODIFY | HSM_RECORD_ATTRIB;
 	if (subject && !subject->directory)
 		what |= subject->all & (HSM_RECORD_MODIFY | HSM_RECORD_ATTRIB);
 	if (record->name2_len)
@@ -165,29 +168,41 @@ static void expand(struct run *run, int fd, const char *now, const char *was)
 	}
 }
 
-enum { DEPTH = 128 };
-
 /*
- * Gone: did its last name end here, or in what did, so that records say what was
- * below?
+ * Gone: do records say all that was removed from it?  They do when its own end was
+ * heard, or when it was gone before the group was read: it had to be emptied, and
+ * each removal is queued with the directory locked (vfs_unlink(), vfs_rename()).
  */
 static bool emptied(struct run *run, const struct hsm_subject *subject)
 {
-	unsigned int depth;
+	struct hsm_resolve *to = run->to;
+	unsigned int i;
 
-	for (depth = 0; depth < DEPTH; depth++) {
-		const struct hsm_handle *parent = &subject->last_parent;
-
-		if (!(subject->all & HSM_RECORD_DELETE) || !parent->bytes)
-			return false;
-		if (hsm_subject_now(&run->subjects, parent) ||
-		    hsm_subject_was(&run->subjects, parent))
+	if (to->whole || subject->all & HSM_RECORD_DELETE)
+		return true;
+	for (i = 0; i < to->gone_count; i++)
+		if (hsm_handle_equal(&to->gone[i], &subject->handle))
 			return true;
-		subject = hsm_subject_get(&run->subjects, parent);
-		if (!subject)
-			return false;
-	}
+	if (!to->final && to->gone_count < HSM_RESOLVE_GONE)
+		to->gone[to->gone_count++] = subject->handle;
 	return false;
+}
+
+/* One that was outside, and not heard all the time: names may have gone from it. */
+static void add_quiet(struct run *run, const struct hsm_subject *subject)
+{
+	const char *now = hsm_subject_now(&run->subjects, &subject->handle);
+	const char *was = hsm_subject_was(&run->subjects, &subject->handle);
+	HSM_CLOSE int fd = -1;
+
+	if (was)
+		add(run, HSM_RECORD_FROM | HSM_RECORD_UNKNOWN, was, NULL);
+	if (!now)
+		return;
+	fd = hsm_handle_open(run->to->root, &subject->handle,
+			     O_PATH | O_DIRECTORY);
+	if (fd >= 0)
+		expand(run, fd, now, NULL);
 }
 
 /* A directory that came, went or moved with all that is below it. */
@@ -198,6 +213,8 @@ static void expand_moved(struct run *run, const struct hsm_subject *subject)
 	const char *now, *was;
 	HSM_CLOSE int fd = -1;
 
+	if (subject->quiet)
+		add_quiet(run, subject);
 	if (!subject->directory || !(subject->all & moves))
 		return;
 	now = hsm_subject_now(&run->subjects, &subject->handle);
@@ -214,7 +231,7 @@ static void expand_moved(struct run *run, const struct hsm_subject *subject)
 			     O_PATH | O_DIRECTORY);
 	if (fd >= 0)
 		expand(run, fd, now, was);
-	else if (was && !run->to->whole && !emptied(run, subject)) {
+	else if (was && !emptied(run, subject)) {
 		add(run, HSM_RECORD_FROM | HSM_RECORD_UNKNOWN, was, NULL);
 		run->unknown = true;
 	}
@@ -354,7 +371,7 @@ static void expand_all(struct run *run)
 		run->error = -EAGAIN;
 }
 
-int hsm_resolve_run(const struct hsm_resolve *resolve,
+int hsm_resolve_run(struct hsm_resolve *resolve,
 		    struct hsm_log_image *images, unsigned int count)
 {
 	struct run *run = calloc(1, sizeof(*run));

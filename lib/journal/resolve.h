@@ -17,6 +17,8 @@
 
 #include "journal/log.h"
 
+enum { HSM_RESOLVE_GONE = 64 };
+
 struct hsm_resolve {
 	int root;                   /* of a private mount of the directory */
 	bool whole;                 /* see hsm_group_open() */
@@ -26,14 +28,17 @@ struct hsm_resolve {
 	struct hsm_log_file *list;
 	struct hsm_log_file *carry; /* NULL: nothing is to be carried */
 	bool final;                 /* say that something is not known */
+	/* Directories that were gone before the group was read the last time. */
+	struct hsm_handle gone[HSM_RESOLVE_GONE];
+	unsigned int gone_count;
 };
 
 /*
  * Resolve the records of the `count` images, in their order.  -EAGAIN: a
- * directory is gone and no record says where it ended, which one that is not
- * here yet may do (not when `final`); -ENOMEM, or the failure of a log file.
+ * directory is gone, and what was removed from it may not have been read yet (not
+ * when `final`); -ENOMEM, or the failure of a log file.
  */
-int hsm_resolve_run(const struct hsm_resolve *resolve,
+int hsm_resolve_run(struct hsm_resolve *resolve,
 		    struct hsm_log_image *images, unsigned int count);
 
 #endif

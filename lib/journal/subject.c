@@ -88,9 +88,62 @@ bool hsm_record_nameless(const struct hsm_record *record)
 	return has_number(&record->inode, number);
 }
 
+static bool same_place(const struct hsm_handle *a, const char *a_name,
+		       uint16_t a_len, const struct hsm_record *b)
+{
+	return hsm_handle_equal(a, &b->parent) && a_len == b->name_len &&
+	       !memcmp(a_name, b->name, a_len);
+}
+
+/* Is the half, or are the halves, of the move `whole`? */
+static bool belongs(const struct hsm_record *half,
+		    const struct hsm_record *whole)
+{
+	if (half->what & HSM_RECORD_FROM &&
+	    !same_place(&whole->parent, whole->name, whole->name_len, half))
+		return false;
+	return !(half->what & HSM_RECORD_TO) ||
+	       same_place(&whole->parent2, whole->name2, whole->name2_len, half);
+}
+
+/*
+ * Where not all of the file system is of interest a move is heard as a whole and
+ * as two halves; but only as a half where the other side is outside and not heard
+ * any more.  Equal events are one in the kernel's queue, where the first of them
+ * was, so that the halves cannot be counted: after two moves nothing is sure.
+ */
+static void note_move(struct hsm_subject *subject,
+		      const struct hsm_record *record)
+{
+	const uint32_t halves = HSM_RECORD_FROM | HSM_RECORD_TO;
+
+	if (record->what & HSM_RECORD_RENAME) {
+		if (subject->renames++)
+			subject->away = true;
+		else
+			subject->rename = *record;
+		if (!belongs(&subject->half, &subject->rename))
+			subject->away = true;
+		subject->half.what = 0;
+	} else if (record->what & halves && subject->renames) {
+		if (!belongs(record, &subject->rename))
+			subject->away = true;
+	} else if (record->what & halves) {
+		if (subject->half.what)
+			subject->away = true;
+		subject->half = *record;
+	}
+}
+
+bool hsm_subject_away(const struct hsm_subject *subject)
+{
+	return subject->away || subject->half.what;
+}
+
 static void note_name(struct hsm_subject *subject,
 		      const struct hsm_record *record)
 {
+	note_move(subject, record);
 	if (!subject->first_len) {
 		subject->first_parent = record->parent;
 		subject->first_name = record->name;
@@ -118,6 +171,10 @@ int hsm_subjects_note(struct hsm_subjects *subjects,
 	subject = hsm_subject_get(subjects, &record->inode);
 	if (!subject)
 		return -ENOMEM;
+	if (record->what & HSM_RECORD_QUIET) {
+		subject->directory = subject->quiet = true;
+		return 0;
+	}
 	if (record->what & HSM_RECORD_DIR) {
 		subject->directory = true;
 		subjects->moved |= !!(record->what & ~(uint32_t)

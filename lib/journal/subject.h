@@ -21,6 +21,9 @@ struct hsm_subject {
 	uint32_t last;           /* what the last one with a name said */
 	bool directory;
 	bool nameless;           /* written to before it had a name: O_TMPFILE */
+	bool quiet;              /* a directory: not all in it was heard */
+	bool away;               /* see hsm_subject_away() */
+	unsigned int renames;
 	bool attrib_named;       /* attributes changed, by this name */
 	bool attrib_unnamed;     /* the same without a name: the count of links */
 	bool now_known, was_known, busy;
@@ -30,6 +33,8 @@ struct hsm_subject {
 	struct hsm_handle first_parent, last_parent;
 	const char *first_name, *last_name;
 	uint16_t first_len, last_len;
+	/* The first move that was heard as a whole, and a half from before it. */
+	struct hsm_record rename, half;
 };
 
 enum { HSM_SUBJECT_BUCKETS = 1 << 14 };
@@ -59,6 +64,12 @@ bool hsm_record_nameless(const struct hsm_record *record);
 /* Learn from a record.  In their order.  -ENOMEM. */
 int hsm_subjects_note(struct hsm_subjects *subjects,
 		      const struct hsm_record *record);
+
+/*
+ * Whether the inode may have been outside for a while, where it was not heard:
+ * its content may have changed.
+ */
+bool hsm_subject_away(const struct hsm_subject *subject);
 
 /*
  * The path of a directory below the root, now, and when the period began; NULL:

@@ -22,6 +22,7 @@ enum {
 	HSM_TRACKER_BUFFER = 1 << 16,
 	HSM_TRACKER_RECENT = 1 << 12,
 	HSM_TRACKER_LOOKED = 256,
+	HSM_TRACKER_LEFT = 64,
 	HSM_TRACKER_SETTLE_MS = 2200,
 };
 
@@ -67,7 +68,10 @@ struct hsm_tracker {
 	struct timespec began;
 	struct hsm_log_file records;
 	struct hsm_recent *recent;
-	uint32_t looked[HSM_TRACKER_LOOKED]; /* see outside.h */
+	/* See outside.h. */
+	uint32_t looked[HSM_TRACKER_LOOKED];
+	struct hsm_handle left[HSM_TRACKER_LEFT];
+	unsigned int left_count; /* more than there is room for: all of them */
 	char *buffer;
 };
 
