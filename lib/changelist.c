@@ -214,6 +214,8 @@ static void cover(struct hsm_changes *changes, struct hsm_change_entry *entry)
 		above->replaced = true;
 }
 
+#define CAME (HSM_RECORD_CREATE | HSM_RECORD_TO | HSM_RECORD_RENAME)
+
 /* Whether a consumer still has the object at the old name `entry`. */
 static bool can_move(const struct hsm_changes *changes,
 		     const struct hsm_change_entry *entry)
@@ -221,6 +223,9 @@ static bool can_move(const struct hsm_changes *changes,
 	const struct hsm_change_entry *above;
 
 	if (!entry || entry->exists || entry->moved)
+		return false;
+	/* By an older list something else came to be there. */
+	if (changes->image_count > 1 && entry->what & CAME)
 		return false;
 	above = covering(changes, entry);
 	return !above || !above->exists;
@@ -244,6 +249,10 @@ static void match_renames(struct hsm_changes *changes)
 			continue;
 		old = hsm_changes_find(changes, entry->from, entry->from_len);
 		entry->renamed = can_move(changes, old);
+		/* By an older list, its content may have changed before. */
+		if (entry->renamed && changes->image_count > 1)
+			entry->what |= old->what & (HSM_RECORD_MODIFY |
+						    HSM_RECORD_ATTRIB);
 		if (entry->renamed)
 			old->moved = true;
 	}
@@ -304,8 +313,6 @@ static void set_text(struct hsm_changes *changes,
 
 int hsm_changes_next(struct hsm_changes *changes, struct hsm_change *out)
 {
-	const uint32_t came = HSM_RECORD_CREATE | HSM_RECORD_TO |
-			      HSM_RECORD_RENAME;
 	const struct hsm_change_entry *entry;
 
 	do {
@@ -319,7 +326,7 @@ int hsm_changes_next(struct hsm_changes *changes, struct hsm_change *out)
 	out->moved = entry->moved;
 	out->renamed = entry->renamed;
 	out->rescan = entry->rescan;
-	out->created = !entry->renamed && entry->what & came;
+	out->created = !entry->renamed && entry->what & CAME;
 	out->modified = entry->what & HSM_RECORD_MODIFY;
 	out->attributes = entry->what & HSM_RECORD_ATTRIB;
 	return 1;

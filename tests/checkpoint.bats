@@ -100,6 +100,24 @@ teardown() {
 	prints a/y --since "$id" --deleted
 }
 
+@test "4.8 checkpoint: lists that are joined: what was changed and then renamed, and names that were used twice" {
+	mkdir "$dir/d"
+	for name in f d/x one two; do
+		echo "$name" >"$dir/$name"
+	done
+	track "$dir"
+	id=$(hsm-checkpoint --list "$dir" | tail -n 1 | cut -f1)
+	echo more | tee -a "$dir/d/x" >>"$dir/f"
+	rm "$dir/two"
+	mv "$dir/one" "$dir/two"
+	hsm-checkpoint -q "$dir"
+	mv "$dir/f" "$dir/g"
+	mv "$dir/d" "$dir/e"
+	mv "$dir/two" "$dir/three"
+	tells "$(printf '%s\n' 'rename e d' 'rename e/x d/x' 'modify e/x' 'rename g f' 'modify g' \
+		'delete one' 'create three' 'delete two')" --since "$id"
+}
+
 @test "4 checkpoint: cursors: each consumer has its own, at least once" {
 	track "$dir"
 	run --separate-stderr hsm-checkpoint --cursor one "$dir"
