@@ -9,28 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "local/seal.h"
+#include "engine/doorway.h"
+#include "engine/retired.h"
 #include "stage/route.h"
 #include "stage/walker.h"
 
 enum { CHAIN = 128, DOORS = 16, WAITERS = 256, ALIKE = 64 };
-
-/* To walk from a mount point into the call takes microseconds. */
-enum { LOOSE_SECONDS = 10 };
-
-/* A trigger that is gone; whoever is just walking into it may still call. */
-struct hsm_retired {
-	struct hsm_retired *next;
-	uint32_t device;
-	bool at_home;          /* else it is loose: nobody knows who is in it */
-	time_t when;
-	struct hsm_handle directory;
-};
 
 struct hsm_attendant {
 	struct hsm_lazy *lazy;
@@ -108,29 +95,6 @@ static void find_doors(struct hsm_attendant *attendant, uint32_t device)
 	hsm_door_end(&walk);
 }
 
-/* The directory below the door's trigger, in the mount without triggers. */
-static int open_covered(const struct hsm_lazy *lazy, const struct hsm_door *door)
-{
-	const char *name;
-	HSM_CLOSE int outside = hsm_door_parent(door, &name);
-	HSM_CLOSE int parent = -1;
-	struct hsm_handle handle;
-	int fd, ret;
-
-	if (outside < 0)
-		return outside;
-	ret = hsm_handle_get(outside, &handle);
-	if (ret < 0)
-		return ret;
-	parent = hsm_handle_open(lazy->deep.root, &handle,
-				 O_RDONLY | O_DIRECTORY);
-	if (parent < 0)
-		return parent;
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-		    O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 /* The door of the directory `fd`, called `name`, which should be at `path`. */
 static bool find_door_of(struct hsm_attendant *attendant, int fd,
 			 const char *name, const char *path)
@@ -148,29 +112,11 @@ static bool find_door_of(struct hsm_attendant *attendant, int fd,
 			    !slash || strcmp(slash + 1, name))
 			continue;
 		alike++;
-		covered = open_covered(attendant->lazy, door);
+		covered = hsm_doorway_covered(attendant->lazy, door);
 		found = covered >= 0 && inode_of(covered) == inode_of(fd);
 	}
 	hsm_door_end(&walk);
 	return found;
-}
-
-/* The directory of a trigger that is gone. */
-static int open_retired(struct hsm_lazy *lazy, uint32_t device)
-{
-	struct hsm_retired *retired;
-	int fd = -ENOENT;
-
-	pthread_mutex_lock(&lazy->lock);
-	for (retired = lazy->retired; retired; retired = retired->next)
-		if (retired->device == device) {
-			fd = hsm_handle_open(lazy->deep.root,
-					     &retired->directory,
-					     O_RDONLY | O_DIRECTORY);
-			break;
-		}
-	pthread_mutex_unlock(&lazy->lock);
-	return fd;
 }
 
 /* ---------------------------------------------------------------- listing -- */
@@ -297,105 +243,11 @@ static void drop_chain(struct hsm_attendant *attendant)
 
 /* ---------------------------------------------------------------- opening -- */
 
-static void forget(struct hsm_lazy *lazy, uint32_t device, int fd)
-{
-	atomic_store(&lazy->shared->answering[minor(device)], 0);
-	close(fd);
-}
-
-/* Whether somebody may be on his way into it: he will call. */
-static bool is_awaited(const struct hsm_lazy *lazy,
-		       const struct hsm_retired *retired, int fd, time_t now)
-{
-	if (retired->at_home)
-		return !hsm_trigger_unused(&lazy->service->trigger, fd);
-	return now < retired->when + LOOSE_SECONDS ||
-	       atomic_load(&lazy->waiting);
-}
-
-void hsm_attendant_retire(struct hsm_lazy *lazy, uint32_t device,
-			  const struct hsm_handle *directory, bool at_home)
-{
-	struct hsm_retired **at, *retired = malloc(sizeof(*retired));
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	pthread_mutex_lock(&lazy->lock);
-	if (retired) {
-		*retired = (struct hsm_retired){ lazy->retired, device, at_home,
-						 now.tv_sec, *directory };
-		lazy->retired = retired;
-	}
-	for (at = &lazy->retired; *at;) {
-		int fd = hsm_frontier_answering(lazy->shared, (*at)->device);
-
-		retired = *at;
-		if (fd >= 0 && is_awaited(lazy, retired, fd, now.tv_sec)) {
-			at = &retired->next;
-			continue;
-		}
-		if (fd >= 0)
-			forget(lazy, retired->device, fd);
-		*at = retired->next;
-		free(retired);
-	}
-	pthread_mutex_unlock(&lazy->lock);
-}
-
-bool hsm_attendant_is_retired(struct hsm_lazy *lazy, uint32_t device)
-{
-	const struct hsm_retired *retired;
-
-	pthread_mutex_lock(&lazy->lock);
-	for (retired = lazy->retired; retired; retired = retired->next)
-		if (retired->device == device)
-			break;
-	pthread_mutex_unlock(&lazy->lock);
-	return retired;
-}
-
-static bool is_at_home(const struct hsm_lazy *lazy, const struct hsm_door *door)
-{
-	return door->parent == lazy->service->mount_id;
-}
-
-void hsm_attendant_gone(struct hsm_lazy *lazy, bool at_home)
-{
-	if (at_home)
-		atomic_fetch_sub(&lazy->shared->triggers, 1);
-	/* One that came with a copied namespace was never counted. */
-	else if (atomic_load(&lazy->shared->elsewhere) > 0)
-		atomic_fetch_sub(&lazy->shared->elsewhere, 1);
-}
-
-/*
- * Who changed the owner or permissions of a directory that was not listed has
- * changed its trigger's.  What was changed at the directory itself wins.
- */
-static void take_looks(const struct hsm_lazy *lazy, const struct hsm_door *door,
-		       int fd)
-{
-	int answering = hsm_frontier_answering(lazy->shared, door->device);
-	struct stat looks, plain, st;
-
-	if (answering < 0 || fstat(answering, &looks) < 0 || fstat(fd, &st) < 0)
-		return;
-	plain = st;
-	hsm_seal_plain(&plain);
-	if (st.st_mode != plain.st_mode || st.st_uid != plain.st_uid)
-		return;
-	if ((looks.st_uid != st.st_uid || looks.st_gid != st.st_gid) &&
-	    fchown(fd, looks.st_uid, looks.st_gid) < 0)
-		errno = 0; /* full quota: as it was */
-	if (looks.st_mode != st.st_mode && fchmod(fd, looks.st_mode & 07777) < 0)
-		errno = 0;
-}
-
 /* The chain's names are here: cover what is below, then let walkers in. */
 static int open_door(struct hsm_attendant *attendant, const struct hsm_door *door)
 {
 	struct hsm_lazy *lazy = attendant->lazy;
-	bool at_home = is_at_home(lazy, door) &&
+	bool at_home = hsm_doorway_is_home(lazy, door) &&
 		       attendant->here == attendant->home;
 	atomic_int *count = at_home ? &lazy->shared->triggers :
 				      &lazy->shared->elsewhere;
@@ -414,7 +266,7 @@ static int open_door(struct hsm_attendant *attendant, const struct hsm_door *doo
 	ret = hsm_frontier_cover(&attendant->frontier, outside, attendant->chain,
 				 attendant->chain_count, &cover);
 	if (!ret)
-		take_looks(lazy, door, attendant->chain[0]);
+		hsm_doorway_take_looks(lazy, door, attendant->chain[0]);
 	if (!ret)
 		ret = hsm_door_open(door);
 	if (ret)
@@ -422,13 +274,13 @@ static int open_door(struct hsm_attendant *attendant, const struct hsm_door *doo
 	pthread_rwlock_unlock(&lazy->frontier);
 	if (ret)
 		return ret;
-	hsm_attendant_gone(lazy, at_home);
+	hsm_doorway_gone(lazy, at_home);
 	atomic_fetch_add(count, (int)cover.count);
 	attendant->covered += cover.count;
 	if (!at_home && attendant->here == attendant->home)
 		hsm_binds_note(lazy, cover.devices, cover.count);
 	hsm_frontier_keep(&cover);
-	hsm_attendant_retire(lazy, door->device, &handle, at_home);
+	hsm_retired_add(lazy, door->device, &handle, at_home);
 	return 0;
 }
 
@@ -529,7 +381,7 @@ static void help_others(struct hsm_attendant *attendant, int fd,
 static void attend_late(struct hsm_attendant *attendant,
 			const struct hsm_trigger_call *call)
 {
-	HSM_CLOSE int fd = open_retired(attendant->lazy, call->device);
+	HSM_CLOSE int fd = hsm_retired_open(attendant->lazy, call->device);
 
 	if (fd < 0)
 		return;
@@ -557,7 +409,7 @@ static int attend(struct hsm_attendant *attendant,
 		return -ESTALE;
 	strcpy(path, attendant->doors[0].path);
 	name = strrchr(path, '/') + 1;
-	fd = open_covered(lazy, &attendant->doors[0]);
+	fd = hsm_doorway_covered(lazy, &attendant->doors[0]);
 	if (fd < 0)
 		return fd;
 	first = dup(fd);
@@ -630,88 +482,6 @@ void hsm_attendant_serve(struct hsm_attendant *attendant,
 	/* ESTALE: walk the path again, now through the directory itself. */
 	hsm_trigger_answer(&lazy->service->trigger, fd, call->token,
 			   ret ? -EIO : -ESTALE);
-}
-
-/* All doors of the own namespace that this server knows, for the caller to free. */
-static int list_doors(const struct hsm_lazy *lazy, struct hsm_door **out,
-		      size_t *count)
-{
-	struct hsm_door_walk walk = { .proc = lazy->proc };
-	struct hsm_door *doors = NULL, *door = malloc(sizeof(*door));
-	size_t room = 0;
-	int ret = door ? 0 : -ENOMEM;
-
-	*count = 0;
-	while (!ret && hsm_door_next(&walk, door)) {
-		if (hsm_frontier_answering(lazy->shared, door->device) < 0)
-			continue;
-		if (*count == room) {
-			struct hsm_door *more = realloc(doors, (room + 64) *
-							sizeof(*doors));
-
-			if (!more) {
-				ret = -ENOMEM;
-				break;
-			}
-			doors = more;
-			room += 64;
-		}
-		doors[(*count)++] = *door;
-	}
-	hsm_door_end(&walk);
-	free(door);
-	*out = doors;
-	return ret;
-}
-
-/* Open a door below which nothing is left to be covered; 1: something is. */
-static int open_listed(struct hsm_lazy *lazy, const struct hsm_frontier *frontier,
-		       const struct hsm_door *door, int fd)
-{
-	bool at_home = is_at_home(lazy, door);
-	struct hsm_handle handle;
-	int ret = hsm_handle_get(fd, &handle);
-
-	pthread_rwlock_rdlock(&lazy->frontier);
-	if (!ret)
-		ret = hsm_frontier_needs(frontier, fd);
-	if (!ret) {
-		take_looks(lazy, door, fd);
-		ret = hsm_door_open(door);
-	}
-	pthread_rwlock_unlock(&lazy->frontier);
-	if (!ret) {
-		hsm_attendant_gone(lazy, at_home);
-		hsm_attendant_retire(lazy, door->device, &handle, at_home);
-	}
-	return ret;
-}
-
-int hsm_attendant_open_all(struct hsm_lazy *lazy, bool lists)
-{
-	struct hsm_frontier frontier;
-	struct hsm_door *doors;
-	size_t count, i;
-	int ret = list_doors(lazy, &doors, &count);
-
-	hsm_attendant_describe(lazy->service, &frontier);
-	for (i = 0; i < count; i++) {
-		HSM_CLOSE int fd = open_covered(lazy, &doors[i]);
-		int error = fd < 0 ? fd : 0;
-
-		/* Each is looked at once more: users move directories about. */
-		if (!error && lists)
-			error = hsm_attendant_list(lazy, &fd, 1, NULL);
-		if (!error)
-			error = open_listed(lazy, &frontier, &doors[i], fd);
-		if (error > 0)
-			error = lists ? -EAGAIN : 0;
-		/* -ESTALE: somebody else has opened it meanwhile. */
-		if (error && error != -ESTALE)
-			ret = error;
-	}
-	free(doors);
-	return ret;
 }
 
 void hsm_attendant_describe(struct hsm_service *service,

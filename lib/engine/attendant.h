@@ -49,23 +49,6 @@ struct hsm_attendant *hsm_attendant_new(struct hsm_lazy *lazy);
 void hsm_attendant_serve(struct hsm_attendant *attendant,
 			 const struct hsm_trigger_call *call);
 
-/*
- * Open all doors of the server's own namespace below which everything is listed;
- * with `lists`, list it first.  In a thread with a working directory of its own.
- * 0, or the last failure.
- */
-int hsm_attendant_open_all(struct hsm_lazy *lazy, bool lists);
-
-/*
- * A trigger of `directory` was taken away, below DIR (`at_home`) or elsewhere:
- * count it, and let it go as soon as nobody is on his way into it.
- */
-void hsm_attendant_gone(struct hsm_lazy *lazy, bool at_home);
-void hsm_attendant_retire(struct hsm_lazy *lazy, uint32_t device,
-			  const struct hsm_handle *directory, bool at_home);
-
-bool hsm_attendant_is_retired(struct hsm_lazy *lazy, uint32_t device);
-
 /* The frontier of `service`, without a way to list ahead. */
 void hsm_attendant_describe(struct hsm_service *service,
 			    struct hsm_frontier *frontier);

@@ -12,6 +12,8 @@
 
 #include "base/cleanup.h"
 #include "engine/attendant.h"
+#include "engine/doorway.h"
+#include "engine/retired.h"
 #include "local/beneath.h"
 #include "local/binding.h"
 
@@ -167,11 +169,11 @@ static void forget_gone(struct hsm_binds *binds)
 			if (count && bsearch(&device, there, count, sizeof(device),
 				    hsm_door_compare))
 				binds->devices[left++] = device;
-			else if (!hsm_attendant_is_retired(lazy, device) &&
+			else if (!hsm_retired_has(lazy, device) &&
 				 hsm_frontier_answering(lazy->shared,
 							device) >= 0) {
-				hsm_attendant_gone(lazy, false);
-				hsm_attendant_retire(lazy, device, &nowhere,
+				hsm_doorway_gone(lazy, false);
+				hsm_retired_add(lazy, device, &nowhere,
 						     false);
 			}
 		}
@@ -222,6 +224,7 @@ static void *follow(void *arg)
 
 		look(binds);
 		forget_gone(binds);
+		hsm_retired_sweep(binds->lazy);
 		pause = PAUSE * (now_ms() - began);
 		poll(NULL, 0, pause < PAUSE_MAX_MS ? (int)pause : PAUSE_MAX_MS);
 		poll(&ready, 1, LOOK_MS);
@@ -325,8 +328,8 @@ static void uncover(struct hsm_lazy *lazy, const struct hsm_binding *binding,
 	    hsm_door_unmount(fd) < 0)
 		return;
 	at_home = binding->mount == lazy->service->mount_id;
-	hsm_attendant_gone(lazy, at_home);
-	hsm_attendant_retire(lazy, (uint32_t)st.st_dev, &handle, at_home);
+	hsm_doorway_gone(lazy, at_home);
+	hsm_retired_add(lazy, (uint32_t)st.st_dev, &handle, at_home);
 }
 
 void hsm_binds_uncover(struct hsm_lazy *lazy, const char *path)

@@ -13,12 +13,11 @@
 
 #include "base/cleanup.h"
 #include "engine/agenda.h"
+#include "engine/crew.h"
 #include "engine/echo.h"
-#include "engine/engine.h"
+#include "engine/entry.h"
 #include "engine/snapshot.h"
-#include "engine/vanish.h"
 #include "local/beneath.h"
-#include "local/extent.h"
 #include "local/placeholder.h"
 #include "local/seal.h"
 
@@ -28,90 +27,6 @@
  * that are left out are told, the others are only counted.
  */
 enum { DEPTH_MAX = 128, LOUD = 100, JOBS_MAX = 256 };
-
-enum { IDLE_MAX = 64, CLAIMS_MAX = 512 };
-
-struct hsm_crawl_shared {
-	pthread_mutex_t lock;
-	pthread_cond_t done;
-	struct hsm_conn *idle[IDLE_MAX];
-	unsigned int idle_count;
-	ino_t claims[CLAIMS_MAX]; /* directories that are being listed */
-	unsigned int claimed;
-};
-
-struct hsm_crawl_shared *hsm_crawl_share(void)
-{
-	struct hsm_crawl_shared *shared = calloc(1, sizeof(*shared));
-
-	if (shared) {
-		pthread_mutex_init(&shared->lock, NULL);
-		pthread_cond_init(&shared->done, NULL);
-	}
-	return shared;
-}
-
-static bool is_claimed(const struct hsm_crawl_shared *shared, ino_t ino)
-{
-	unsigned int i;
-
-	for (i = 0; i < shared->claimed; i++)
-		if (shared->claims[i] == ino)
-			return true;
-	return false;
-}
-
-/* Be the only one who lists the directory `ino`; waits for whoever does. */
-static void claim(struct hsm_crawl_shared *shared, ino_t ino)
-{
-	pthread_mutex_lock(&shared->lock);
-	while (shared->claimed == CLAIMS_MAX || is_claimed(shared, ino))
-		pthread_cond_wait(&shared->done, &shared->lock);
-	shared->claims[shared->claimed++] = ino;
-	pthread_mutex_unlock(&shared->lock);
-}
-
-static void unclaim(struct hsm_crawl_shared *shared, ino_t ino)
-{
-	unsigned int i;
-
-	pthread_mutex_lock(&shared->lock);
-	for (i = 0; i < shared->claimed; i++)
-		if (shared->claims[i] == ino)
-			break;
-	shared->claims[i] = shared->claims[--shared->claimed];
-	pthread_cond_broadcast(&shared->done);
-	pthread_mutex_unlock(&shared->lock);
-}
-
-static int take_conn(struct hsm_crawl *crawl, struct hsm_conn **conn)
-{
-	struct hsm_crawl_shared *shared = crawl->shared;
-
-	*conn = NULL;
-	if (shared) {
-		pthread_mutex_lock(&shared->lock);
-		if (shared->idle_count)
-			*conn = shared->idle[--shared->idle_count];
-		pthread_mutex_unlock(&shared->lock);
-	}
-	return *conn ? 0 : hsm_conn_open(conn, crawl->remote);
-}
-
-static void give_conn(struct hsm_crawl *crawl, struct hsm_conn *conn)
-{
-	struct hsm_crawl_shared *shared = crawl->shared;
-
-	if (shared && conn) {
-		pthread_mutex_lock(&shared->lock);
-		if (shared->idle_count < IDLE_MAX) {
-			shared->idle[shared->idle_count++] = conn;
-			conn = NULL;
-		}
-		pthread_mutex_unlock(&shared->lock);
-	}
-	hsm_conn_close(conn);
-}
 
 struct run {
 	struct hsm_crawl *crawl;
@@ -174,97 +89,6 @@ static int add_file(struct run *run, const char *path)
 	ret = hsm_agenda_add_file(&run->agenda, path);
 	pthread_cond_signal(&run->more);
 	pthread_mutex_unlock(&run->lock);
-	return ret;
-}
-
-/*
- * To give a placeholder its size is reported like a user's truncation.  It must
- * be looked at while nothing is here: later it would be a change of content.
- */
-static void note_own_change(struct hsm_crawl *crawl)
-{
-	if (crawl->engine)
-		hsm_changes_drain(crawl->engine, NULL);
-}
-
-/* There is something of this name already: what does the listing change? */
-static int update(struct hsm_crawl *crawl, int dir_fd, const char *name,
-		  const struct hsm_mark *now)
-{
-	HSM_CLOSE int fd = openat(dir_fd, name, O_RDWR | O_NOFOLLOW |
-				  O_NONBLOCK | O_CLOEXEC);
-	struct hsm_mark mark;
-	unsigned int flags;
-	uint64_t resident;
-	struct stat st;
-	int ret;
-
-	/* In use by a lease, a link, a directory: the next listing sees it. */
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    hsm_mark_read(fd, &mark, &flags) < 0 || mark.store != now->store ||
-	    strcmp(mark.origin, now->origin) ||
-	    flags & (HSM_FLAG_DIRTY | HSM_FLAG_CHANGED | HSM_FLAG_WHOLE))
-		return 0;
-	if (hsm_version_same(&mark.version, &now->version))
-		return hsm_mark_clear(fd, HSM_FLAG_LOST);
-	ret = hsm_extent_resident(fd, (uint64_t)st.st_size, &resident);
-	if (ret < 0)
-		return ret;
-	/* Lost or stale without a gap: neither is evicted. */
-	if (resident || st.st_size != mark.version.size) {
-		ret = hsm_mark_set(fd, HSM_FLAG_STALE);
-		return ret ? ret : hsm_mark_clear(fd, HSM_FLAG_LOST);
-	}
-	hsm_mark_clear(fd, HSM_FLAG_LOST);
-	hsm_log(crawl->log, HSM_LOG_INFO, "%s: has a new version", now->origin);
-	hsm_mark_set(fd, HSM_FLAG_EVICT);
-	ret = hsm_placeholder_renew(fd, now);
-	note_own_change(crawl);
-	hsm_mark_clear(fd, HSM_FLAG_EVICT);
-	return ret;
-}
-
-static bool is_directory(int dir_fd, const char *name)
-{
-	struct stat st;
-
-	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISDIR(st.st_mode);
-}
-
-static int vanish(const struct hsm_crawl *crawl, int dir_fd, const char *name,
-		  const char *path)
-{
-	const struct hsm_vanish how = {
-		.log = crawl->log, .store_id = crawl->store_id,
-		.uncover = crawl->uncover, .arg = crawl->arg,
-	};
-
-	return hsm_vanish(&how, dir_fd, name, path);
-}
-
-static int make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
-		     const char *name, const struct hsm_version *version,
-		     unsigned int mode, time_t listed)
-{
-	struct hsm_mark mark = { .store = crawl->store_id, .version = *version };
-	int ret;
-
-	if (strlen(path) >= sizeof(mark.origin))
-		return -ENAMETOOLONG;
-	strcpy(mark.origin, path);
-	if (mark.version.precision == HSM_PRECISION_NONE)
-		mark.version.mtime = (struct timespec){ .tv_sec = listed };
-	ret = hsm_placeholder_create(dir_fd, name, &mark, mode);
-	/* It was a directory before. */
-	if (ret == -EEXIST && is_directory(dir_fd, name) &&
-	    vanish(crawl, dir_fd, name, path) == 0)
-		ret = hsm_placeholder_create(dir_fd, name, &mark, mode);
-	note_own_change(crawl);
-	if (ret == -EEXIST)
-		return update(crawl, dir_fd, name, &mark);
-	if (!ret)
-		atomic_fetch_add(&crawl->files, 1);
 	return ret;
 }
 
@@ -433,7 +257,7 @@ static int take_directory(struct listing *listing, const char *name,
 	fd = make_directory(listing, name, &mark);
 	if (fd == -ENOTDIR &&
 	    (!crawl->lazy || crawl->grows || listing->run->first) &&
-	    vanish(crawl, listing->dir_fd, name, path) == 0)
+	    hsm_crawl_vanish(crawl, listing->dir_fd, name, path) == 0)
 		fd = make_directory(listing, name, &mark);
 	if (fd == -ENOTDIR)
 		return skip(crawl, listing->path, name,
@@ -496,7 +320,7 @@ static int take_entry(void *arg, const struct hsm_entry *entry)
 	}
 	if (entry->version.size == HSM_SIZE_UNKNOWN)
 		return add_file(listing->run, path);
-	ret = make_file(crawl, listing->dir_fd, path, entry->name,
+	ret = hsm_crawl_make_file(crawl, listing->dir_fd, path, entry->name,
 			&entry->version, entry->mode, listing->now);
 	if (ret == -EFBIG || ret == -EINVAL || ret == -E2BIG ||
 	    ret == -ENAMETOOLONG)
@@ -542,7 +366,7 @@ static void take_away(const struct listing *listing)
 
 		if (hsm_snapshot_vanished(&listing->snapshot, entry->d_name) &&
 		    join(path, sizeof(path), listing->path, entry->d_name) == 0)
-			vanish(crawl, listing->dir_fd, entry->d_name, path);
+			hsm_crawl_vanish(crawl, listing->dir_fd, entry->d_name, path);
 	}
 }
 
@@ -638,7 +462,7 @@ static void ask_for_file(struct run *run, struct hsm_conn *conn,
 	dir_fd = open_directory(crawl, dir);
 	if (dir_fd < 0)
 		return;
-	ret = make_file(crawl, dir_fd, path, slash ? slash + 1 : path, &version,
+	ret = hsm_crawl_make_file(crawl, dir_fd, path, slash ? slash + 1 : path, &version,
 			0, time(NULL));
 	if (ret == -EFBIG || ret == -EINVAL || ret == -E2BIG)
 		skip(crawl, "", path, strerror(-ret));
@@ -651,7 +475,7 @@ static void *thread(void *arg)
 	struct run *run = arg;
 	struct hsm_conn *conn = NULL;
 	char path[PATH_MAX + 1];
-	int ret = take_conn(run->crawl, &conn);
+	int ret = hsm_crawl_take_conn(run->crawl, &conn);
 
 	if (ret < 0)
 		set_error(run, "", NULL, ret);
@@ -680,7 +504,7 @@ static void *thread(void *arg)
 		pthread_cond_broadcast(&run->more);
 	}
 	pthread_mutex_unlock(&run->lock);
-	give_conn(run->crawl, conn);
+	hsm_crawl_give_conn(run->crawl, conn);
 	return NULL;
 }
 
@@ -758,7 +582,7 @@ static int list_one(struct run *run)
 	struct hsm_agenda_dir *dir;
 	struct hsm_conn *conn;
 	unsigned int count = 0;
-	int ret = take_conn(crawl, &conn);
+	int ret = hsm_crawl_take_conn(crawl, &conn);
 
 	if (ret < 0)
 		return ret;
@@ -766,7 +590,7 @@ static int list_one(struct run *run)
 	hsm_agenda_next(&run->agenda, NULL, &dir);
 	list_directory(run, conn, dir);
 	free(dir);
-	give_conn(crawl, conn);
+	hsm_crawl_give_conn(crawl, conn);
 	if (!run->error && !hsm_agenda_empty(&run->agenda))
 		ret = start_threads(run, threads, wanted_threads(crawl), &count);
 	while (count)
@@ -783,12 +607,12 @@ static int run_shallow(struct hsm_crawl *crawl)
 
 	if (fstat(crawl->only, &st) < 0)
 		return -errno;
-	claim(crawl->shared, st.st_ino);
+	hsm_crawl_claim(crawl->shared, st.st_ino);
 	ret = hsm_mark_read(crawl->only, NULL, &flags);
 	run.first = !ret && flags & HSM_FLAG_UNLISTED;
 	/* Somebody else has just done it. */
 	if (ret || !run.first) {
-		unclaim(crawl->shared, st.st_ino);
+		hsm_crawl_unclaim(crawl->shared, st.st_ino);
 		return ret;
 	}
 	ret = begin(&run, crawl);
@@ -800,7 +624,7 @@ static int run_shallow(struct hsm_crawl *crawl)
 		ret = hsm_seal_break(crawl->only);
 	if (!ret)
 		ret = hsm_mark_clear(crawl->only, HSM_FLAG_UNLISTED);
-	unclaim(crawl->shared, st.st_ino);
+	hsm_crawl_unclaim(crawl->shared, st.st_ino);
 	return ret;
 }
 

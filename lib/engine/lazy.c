@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "engine/attendant.h"
 #include "engine/binds.h"
+#include "engine/doorway.h"
 #include "local/mount.h"
 
 enum { ATTENDANTS_MIN = 4, ATTENDANTS_MAX = 64 };
@@ -185,7 +186,7 @@ static int finish(struct hsm_lazy *lazy)
 	 * is, then.
 	 */
 	if (!ret)
-		ret = hsm_attendant_open_all(lazy, true);
+		ret = hsm_doorway_open_all(lazy, true);
 	if (!ret)
 		ret = hsm_crawl_trust(lazy->service->store.fd);
 	if (!ret && !lazy->service->store.listed)
@@ -301,7 +302,7 @@ static void listed(void *arg)
 
 	if (unshare(CLONE_FS) < 0)
 		return;
-	hsm_attendant_open_all(lazy, false);
+	hsm_doorway_open_all(lazy, false);
 	finish_if_done(lazy);
 }
 
