@@ -23,8 +23,8 @@
 
 /*
  * A remote directory that contains itself must end somewhere: at this depth, or
- * where one listing has come too often on the way to it (echo.h).  LOUD: so many names
- * that are left out are told, the others are only counted.
+ * where one listing has come too often on the way to it (echo.h).  LOUD: so many
+ * names that are left out are told, the others are only counted.
  */
 enum { DEPTH_MAX = 128, LOUD = 100, JOBS_MAX = 256 };
 
@@ -462,8 +462,9 @@ static void ask_for_file(struct run *run, struct hsm_conn *conn,
 	dir_fd = open_directory(crawl, dir);
 	if (dir_fd < 0)
 		return;
-	ret = hsm_crawl_make_file(crawl, dir_fd, path, slash ? slash + 1 : path, &version,
-			0, time(NULL));
+	ret = hsm_crawl_make_file(crawl, dir_fd, path,
+				  slash ? slash + 1 : path, &version,
+				  0, time(NULL));
 	if (ret == -EFBIG || ret == -EINVAL || ret == -E2BIG)
 		skip(crawl, "", path, strerror(-ret));
 	else if (ret)
