@@ -342,6 +342,7 @@ is_gone() { # STATUS
 	[ "$(modified "$whole/f$n")" = 1600000020 ]
 	heal "/whole/f$n"
 	reads "$whole/f$n" "$root/whole/f$n" right
+	is online "$whole/f$n"
 }
 
 @test "3.7 faults: 404: EIO at once, the file is lost, until it is there again" {

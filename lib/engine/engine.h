@@ -86,6 +86,7 @@ struct hsm_object {
 	uint64_t *present;      /* a bit a granule */
 	uint32_t granules, missing;
 	bool quiet;             /* complete, and marked to raise no events */
+	bool lost;              /* marked so, or about to be: write_lock */
 	enum hsm_writers writers;
 	struct hsm_admission *admissions; /* see admission.h */
 	bool overlapped;        /* a write of ours may have met one of them */

@@ -144,6 +144,7 @@ int hsm_object_describe(struct hsm_object *object,
 			facts->st.st_mtim : hsm_mark_mtime(&facts->mark);
 	object->loaded = facts->content == HSM_CONTENT_NONE;
 	object->quiet = false;
+	object->lost = facts->flags & HSM_FLAG_LOST;
 	object->generation++;
 	object->versions++;
 	return 0;

@@ -39,14 +39,35 @@ int hsm_renewal_record(struct hsm_engine *engine, struct hsm_object *object,
 	return hsm_mark_write(fd, &mark);
 }
 
-void hsm_renewal_flag(struct hsm_engine *engine, struct hsm_object *object,
-		      enum hsm_flag flag)
+void hsm_renewal_stale(struct hsm_engine *engine, struct hsm_object *object)
 {
 	HSM_CLOSE int fd = hsm_handle_open(engine->watch.root, &object->handle,
 					   O_RDONLY | O_NONBLOCK | O_NOATIME);
 
 	if (fd >= 0)
-		hsm_mark_set(fd, flag);
+		hsm_mark_set(fd, HSM_FLAG_STALE);
+}
+
+void hsm_renewal_lost(struct hsm_engine *engine, struct hsm_object *object,
+		      bool lost)
+{
+	HSM_CLOSE int fd = -1;
+	bool before;
+
+	pthread_mutex_lock(&object->write_lock);
+	pthread_mutex_lock(&engine->lock);
+	before = object->lost;
+	/* It is said first by whoever fails, under the lock: see transfer.c. */
+	object->lost = before && lost;
+	pthread_mutex_unlock(&engine->lock);
+	if (before)
+		fd = hsm_handle_open(engine->watch.root, &object->handle,
+				     O_RDONLY | O_NONBLOCK | O_NOATIME);
+	if (fd >= 0 && lost)
+		hsm_mark_set(fd, HSM_FLAG_LOST);
+	else if (fd >= 0)
+		hsm_mark_clear(fd, HSM_FLAG_LOST);
+	pthread_mutex_unlock(&object->write_lock);
 }
 
 /* With the write lock held: give a placeholder, still empty, the version `now`. */

@@ -12,9 +12,15 @@
 int hsm_renewal_record(struct hsm_engine *engine, struct hsm_object *object,
 		       const struct hsm_version *now);
 
-/* Write down what became of the remote's file: HSM_FLAG_STALE, HSM_FLAG_LOST. */
-void hsm_renewal_flag(struct hsm_engine *engine, struct hsm_object *object,
-		      enum hsm_flag flag);
+/* Write down that there is another version of what is here. */
+void hsm_renewal_stale(struct hsm_engine *engine, struct hsm_object *object);
+
+/*
+ * The remote has no such file, or (`lost` false) has it: write that down when it is
+ * news.  Whoever finds the file has the last word over those who did not.
+ */
+void hsm_renewal_lost(struct hsm_engine *engine, struct hsm_object *object,
+		      bool lost);
 
 /*
  * Give a placeholder, still empty, the version that the remote has now, unless another

@@ -131,7 +131,7 @@ static int pump(struct hsm_engine *engine, struct hsm_object *object,
 static int transfer(struct hsm_engine *engine, struct hsm_object *object,
 		    struct hsm_transfer *t, struct hsm_conn *conn, char *buffer)
 {
-	bool rest = t->limit == object->end;
+	bool rest = t->limit == object->end, lost = object->lost;
 	struct hsm_version want = object->version, now;
 	struct hsm_stream *stream = NULL;
 	uint64_t start = t->pos, off = t->pos, target = t->target;
@@ -149,6 +149,8 @@ static int transfer(struct hsm_engine *engine, struct hsm_object *object,
 		ret = hsm_stream_open(conn, origin, &want, off,
 				      rest && !off ? 0 : t->limit - off,
 				      &stream, &now, &start);
+	if (!ret && lost)
+		hsm_renewal_lost(engine, object, false);
 	if (!ret && (off || !rest) && !want.etag[0] && now.etag[0])
 		ret = hsm_renewal_record(engine, object, &now);
 	pthread_mutex_lock(&engine->lock);
@@ -193,12 +195,13 @@ static void failed(struct hsm_engine *engine, struct hsm_object *object,
 	/* Who comes from here on has a try of their own. */
 	object->renewals = 0;
 	object->ahead = 0;
+	object->lost |= error == -ENOENT;
 	list = hsm_waiters_between(object, t->pos, t->limit, error);
 	pthread_mutex_unlock(&engine->lock);
 	if (error == -ESTALE && !renewable)
-		hsm_renewal_flag(engine, object, HSM_FLAG_STALE);
+		hsm_renewal_stale(engine, object);
 	if (error == -ENOENT)
-		hsm_renewal_flag(engine, object, HSM_FLAG_LOST);
+		hsm_renewal_lost(engine, object, true);
 	report(engine, object, conn, error);
 	hsm_waiters_finish(engine, object, list);
 	pthread_mutex_lock(&engine->lock);
