@@ -130,9 +130,10 @@ static int list(struct hsm_attendant *attendant, int fd)
 int hsm_attendant_list(struct hsm_lazy *lazy, const int *fds, unsigned int count,
 		       bool (*may)(void *arg))
 {
-	struct hsm_deep deep = lazy->deep;
+	struct hsm_deep deep = { 0 };
 	int ret;
 
+	hsm_deep_like(&deep, &lazy->deep);
 	deep.may = may;
 	deep.arg = lazy;
 	ret = hsm_deep_run(&deep, fds, count);

@@ -232,21 +232,23 @@ static void *follow(void *arg)
 	return NULL;
 }
 
-struct hsm_binds *hsm_binds_start(struct hsm_lazy *lazy)
+void hsm_binds_start(struct hsm_lazy *lazy)
 {
 	struct hsm_binds *binds = calloc(1, sizeof(*binds));
 	pthread_t thread;
 
 	if (!binds)
-		return NULL;
+		return;
 	binds->lazy = lazy;
 	pthread_mutex_init(&binds->lock, NULL);
+	/* Before the thread, which asks for it. */
+	lazy->binds = binds;
 	if (pthread_create(&thread, NULL, follow, binds)) {
+		lazy->binds = NULL;
 		free(binds);
-		return NULL;
+		return;
 	}
 	pthread_detach(thread);
-	return binds;
 }
 
 /* Put a trigger on `path`, if it is in this mount and can be seen there. */

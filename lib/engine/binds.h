@@ -14,8 +14,11 @@
 struct hsm_lazy;
 struct hsm_binds;
 
-/* Follow the mounts of the tree until the process ends.  NULL: no memory. */
-struct hsm_binds *hsm_binds_start(struct hsm_lazy *lazy);
+/*
+ * Follow the mounts of the tree until the process ends: `lazy->binds`, NULL when
+ * there is no memory.
+ */
+void hsm_binds_start(struct hsm_lazy *lazy);
 
 /*
  * The directory `path` of the tree is new, sealed, and in a directory that is

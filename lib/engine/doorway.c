@@ -48,14 +48,18 @@ int hsm_doorway_covered(const struct hsm_lazy *lazy,
 	return fd < 0 ? -errno : fd;
 }
 
-void hsm_doorway_take_looks(const struct hsm_lazy *lazy,
+void hsm_doorway_take_looks(struct hsm_lazy *lazy,
 			    const struct hsm_door *door, int fd)
 {
-	int answering = hsm_frontier_answering(lazy->shared, door->device);
 	struct stat looks, plain, st;
+	int answering, ret;
 
-	if (answering < 0 || fstat(answering, &looks) < 0 ||
-	    hsm_seal_is(&looks) || fstat(fd, &st) < 0)
+	/* Nobody closes it meanwhile. */
+	pthread_mutex_lock(&lazy->lock);
+	answering = hsm_frontier_answering(lazy->shared, door->device);
+	ret = answering < 0 ? -1 : fstat(answering, &looks);
+	pthread_mutex_unlock(&lazy->lock);
+	if (ret < 0 || hsm_seal_is(&looks) || fstat(fd, &st) < 0)
 		return;
 	plain = st;
 	hsm_seal_plain(&plain);

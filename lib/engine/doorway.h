@@ -21,7 +21,7 @@ int hsm_doorway_covered(const struct hsm_lazy *lazy,
  * changed its trigger's: they become those of the directory `fd`.  What was
  * changed at the directory itself wins.
  */
-void hsm_doorway_take_looks(const struct hsm_lazy *lazy,
+void hsm_doorway_take_looks(struct hsm_lazy *lazy,
 			    const struct hsm_door *door, int fd);
 
 /*

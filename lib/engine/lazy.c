@@ -337,7 +337,7 @@ int hsm_lazy_start(struct hsm_service *service, struct hsm_engine *engine)
 	engine->deep = &lazy->deep;
 	lazy->siblings = hsm_siblings_start(&lazy->deep);
 	if (service->sealed)
-		lazy->binds = hsm_binds_start(lazy);
+		hsm_binds_start(lazy);
 	ret = start_threads(lazy);
 	if (!ret && (service->store.listed ||
 		     service->options->names == HSM_NAMES_CRAWL))
