@@ -22,7 +22,9 @@ static bool begins(const char *name, const char *with)
 
 static bool wanted(const char *name)
 {
-	if (!strcmp(name, "trusted.hsm") || begins(name, "trusted.hsm."))
+	/* xfs shows its ACLs once more, as trusted.SGI_ACL_FILE. */
+	if (!strcmp(name, "trusted.hsm") || begins(name, "trusted.hsm.") ||
+	    begins(name, "trusted.SGI_ACL_"))
 		return false;
 	return begins(name, "user.") || begins(name, "security.") ||
 	       begins(name, "trusted.");

@@ -51,7 +51,7 @@ replay() { # gnu|bsd
 	lines=$(lines "$1")
 	[ "$(wc -l <<<"$lines")" -ge 2 ]
 	export lines
-	bounded -100 python3 "$changes" replay "$dir" copy 20 "$RANDOM" \
+	bounded -100 python3 "$changes" replay "$dir" copy 20 "${SEED:-$RANDOM}" \
 		'hsm-checkpoint --archive inc.tar.zst "$dir" && bash -e -o pipefail -c "$lines"' all
 }
 

@@ -272,8 +272,11 @@ own_image() {
 	kill -KILL "$(status "$dir" worker_pid)"
 	bounded touch "$dir/more"
 	exec 5>&-
-	run --separate-stderr hsm-checkpoint "$dir"
-	[[ $status == 1 && $output == "rescan ." || $output == *4096* ]]
+	told() { # the new worker may not be there yet
+		output=$(hsm-checkpoint "$dir") || [ -n "$output" ]
+	}
+	wait_for "a list" told
+	[[ $output == "rescan ." || $output == *4096* ]] || fail "$output"
 	touch "$dir/last"
 	prints last
 }

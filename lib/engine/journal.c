@@ -124,10 +124,17 @@ static int open_store(struct hsm_engine_journal *journal)
 /* A file that is being filled has a writer: us. */
 static bool reads_only(int tid)
 {
-	int flags = O_RDWR;
+	enum hsm_call call = HSM_CALL_UNKNOWN;
+	int flags = O_RDWR, tries;
 
-	return hsm_opener_call(tid, &flags) == HSM_CALL_OPEN &&
-	       (flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC);
+	/* On its way to sleep it is "running" still, and shows no call. */
+	for (tries = 0; call == HSM_CALL_UNKNOWN && tries < 20; tries++) {
+		if (tries)
+			usleep(200);
+		call = hsm_opener_call(tid, &flags);
+	}
+	return call == HSM_CALL_OPEN && (flags & O_ACCMODE) == O_RDONLY &&
+	       !(flags & O_TRUNC);
 }
 
 /* With the lock held. */

@@ -180,7 +180,8 @@ def describe(top, path, without):
     if "all" in without:
         told["nanoseconds"] = st.st_mtime_ns
         told["attributes"] = {name: os.getxattr(os.path.join(top, path), name, follow_symlinks=False)
-                              for name in os.listxattr(os.path.join(top, path), follow_symlinks=False)}
+                              for name in os.listxattr(os.path.join(top, path), follow_symlinks=False)
+                              if not name.startswith("trusted.SGI_ACL_")}  # xfs: the ACL once more
     if "mode" not in without and kind != stat.S_IFLNK:
         told["mode"] = (stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid)
     if kind == stat.S_IFREG:
