@@ -198,30 +198,19 @@ triggers() { # how many are below $dir
 }
 
 @test "5 lazy: what walks through many directories has the next ones listed ahead" {
-	local before after
 	slow_remote 40
 	dir=$(new_dir ahead)
 	serve "${slow}tmp/lazy-$FS-wide/" "$dir" --namespace lazy --jobs 16
-	before=$(date +%s%3N)
 	[ "$(bounded -100 find "$dir" -path "$dir/s00*" -type f | wc -l)" = 99 ]
-	after=$(date +%s%3N)
-	kill "$slow_pid"
-	echo "# find through 1,000 directories, 40 ms each: $((after - before)) ms" >&3
-	# One after the other they take 40 s.
-	((after - before < 8000)) || fail "took $((after - before)) ms"
+	together 5
 }
 
 @test "5.3 lazy: different directories are listed in parallel" {
-	local before after
 	slow_remote 200
 	dir=$(new_dir parallel)
 	serve "${slow}tmp/lazy-$FS-wide/" "$dir" --namespace lazy --jobs 20
-	before=$(date +%s%3N)
 	seq -f "$dir/s%04g/file" 40 | xargs -P 40 -n 1 stat -c %s >/dev/null
-	after=$(date +%s%3N)
-	kill "$slow_pid"
-	# One after the other they take 8 s.
-	((after - before < 3000)) || fail "took $((after - before)) ms"
+	together 5
 }
 
 @test "5.3 lazy: mount namespaces, each with its own triggers, and any user" {
@@ -342,7 +331,8 @@ triggers() { # how many are below $dir
 	wait_for "the end of the crawl" eval '[ "$(triggers)" = 0 ]'
 	same "$dir" "$TREES/tmp/lazy-$FS"
 	wait_for "binds" mount --bind "$dir" "$BATS_TEST_TMPDIR"
-	umount "$BATS_TEST_TMPDIR"
+	# The server may have a look at it.
+	wait_for "its end" umount "$BATS_TEST_TMPDIR"
 	stop "$dir"
 	mark=$(! [[ $REMOTE == http* ]] || log_mark)
 	serve "${REMOTE}tmp/lazy-$FS/" "$dir" --namespace lazy
@@ -351,18 +341,16 @@ triggers() { # how many are below $dir
 }
 
 @test "5.5 lazy: who waits comes before the crawl" {
-	local before after
 	slow_remote 100
 	dir=$(new_dir first)
+	mark=$(log_mark)
 	serve "${slow}tmp/lazy-$FS/" "$dir" --namespace crawl --jobs 1
 	sleep 0.3
-	before=$(date +%s%3N)
 	[ "$(bounded cat "$dir/a20/b2/c1/file")" = a20/b2 ]
-	after=$(date +%s%3N)
+	# Of the 141 of the crawl.
+	(($(requests "$mark" GET | wc -l) < 70))
 	[ "$(triggers)" != 0 ]
 	kill "$slow_pid"
-	# The crawl needs 14 s.
-	((after - before < 2500)) || fail "took $((after - before)) ms"
 }
 
 @test "5.5 lazy: who walks while a crawl takes the triggers away meets no failure" {

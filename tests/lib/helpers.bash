@@ -224,10 +224,20 @@ slow_remote() { # MS [SERVER]
 	local port
 	port=$(free_port)
 	python3 "$TESTS/tools/delay.py" "$port" "$(server_port "${2:-nginx}")" "$1" \
-		</dev/null >/dev/null 2>&1 3>&- &
+		"$BATS_TEST_TMPDIR/flight" </dev/null >/dev/null 2>&1 3>&- &
 	slow_pid=$!
 	slow=http://127.0.0.1:$port/
 	wait_for "the proxy" eval "(: >/dev/tcp/127.0.0.1/$port) 2>/dev/null"
+}
+
+# End the proxy: at least MANY requests were under way at a time, in the mean.
+together() { # MANY
+	local mean
+	kill "$slow_pid"
+	wait "$slow_pid" || true
+	slow_pid=
+	mean=$(<"$BATS_TEST_TMPDIR/flight")
+	((mean >= $1)) || fail "$mean requests at a time"
 }
 
 # ------------------------------------------------------------------ waiting --
