@@ -14,7 +14,7 @@ serve_edit() {
 setup() {
 	local state
 	mkdir -p "$TREES/tmp/edit/sub"
-	for state in offline partial online; do
+	for state in offline partial online fetched; do
 		cp -p "$TREES/files/sizes/text" "$TREES/tmp/edit/$state"
 	done
 	cp -p "$TREES/files/sizes/4097" "$TREES/tmp/edit/sub/small"
@@ -38,8 +38,9 @@ bring_into() { # STATE FILE
 	case $1 in
 	partial) bounded head -c 5000 "$2" >/dev/null ;;
 	online) bounded cat "$2" >/dev/null ;;
+	fetched) hsm-prefetch -q "$2" ;; # and opened by nobody here
 	esac
-	is "$1" "$2"
+	is "${1/fetched/online}" "$2"
 }
 
 map_store() { # FILE
@@ -80,14 +81,14 @@ safe_and_right() { # STATE...: is each file what the plain copy is, and safe?
 
 edits() { # HOW
 	local state
-	for state in offline partial online; do
+	for state in offline partial online fetched; do
 		bring_into "$state" "$dir/$state"
 		edit "$1" "$plain/$state"
 		bounded edit "$1" "$dir/$state" || fail "$1 of a file that is $state"
 	done
-	safe_and_right offline partial online
+	safe_and_right offline partial online fetched
 	restart
-	safe_and_right offline partial online
+	safe_and_right offline partial online fetched
 }
 
 @test "2.9 writing: >" { edits overwrite; }

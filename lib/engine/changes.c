@@ -8,6 +8,26 @@
 #include "engine/settle.h"
 
 /*
+ * Whether the file had no holes when it was changed.  It can be asked once: the
+ * answer outlives this worker until the file is marked.
+ */
+static bool was_complete(struct hsm_engine *engine, int fd,
+			 const struct hsm_handle *handle)
+{
+	struct hsm_unnoted *unnoted = &engine->shared->unnoted;
+	bool known;
+
+	if (atomic_load(&unnoted->was_complete) &&
+	    hsm_handle_equal(&unnoted->holed, handle))
+		return true;
+	atomic_store(&unnoted->was_complete, false);
+	unnoted->holed = *handle;
+	known = hsm_watch_rearm(&engine->watch, fd);
+	atomic_store(&unnoted->was_complete, known);
+	return known;
+}
+
+/*
  * A change of the content of the file that `facts` describe was reported: write
  * it down.  1: nothing more needs to be reported of it.
  */
@@ -48,7 +68,7 @@ static int mark_change(struct hsm_engine *engine, int fd,
 		 */
 		if (facts->flags & HSM_FLAG_EVICT ||
 		    (!hsm_facts_resized(facts) &&
-		     !hsm_watch_rearm(&engine->watch, fd)))
+		     !was_complete(engine, fd, handle)))
 			return 0;
 		if (fdatasync(fd) < 0)
 			return -errno;
@@ -71,46 +91,69 @@ static int note_change(struct hsm_engine *engine,
 		return 0;
 	if (!facts.ours || mark_change(engine, fd, handle, &facts) == 1)
 		hsm_watch_changes_quiet(&engine->watch, fd);
+	/* Marked, or it cannot be: true once, and no longer. */
+	atomic_store(&engine->shared->unnoted.was_complete, false);
 	return 0;
 }
 
-static bool deferred(const struct hsm_engine *engine,
+static bool deferred(const struct hsm_unnoted *unnoted,
 		     const struct hsm_handle *handle)
 {
 	unsigned int i;
 
-	for (i = 0; i < engine->deferred_count; i++)
-		if (hsm_handle_equal(&engine->deferred[i], handle))
+	for (i = 0; i < unnoted->deferred_count; i++)
+		if (hsm_handle_equal(&unnoted->deferred[i], handle))
 			return true;
 	return false;
 }
 
+/* The last one takes its place; a kill in between leaves that twice. */
+static void undefer(struct hsm_unnoted *unnoted, unsigned int i)
+{
+	unnoted->deferred[i] = unnoted->deferred[unnoted->deferred_count - 1];
+	unnoted->deferred_count--;
+}
+
 static void note_deferred(struct hsm_engine *engine)
 {
+	struct hsm_unnoted *unnoted = &engine->shared->unnoted;
 	unsigned int i = 0;
 
-	while (i < engine->deferred_count)
-		if (note_change(engine, &engine->deferred[i]) == -EAGAIN)
+	while (i < unnoted->deferred_count)
+		if (note_change(engine, &unnoted->deferred[i]) == -EAGAIN)
 			i++;
 		else
-			engine->deferred[i] =
-				engine->deferred[--engine->deferred_count];
+			undefer(unnoted, i);
 }
 
 static void note_or_defer(struct hsm_engine *engine,
 			  const struct hsm_handle *handle)
 {
-	if (note_change(engine, handle) != -EAGAIN || deferred(engine, handle))
+	struct hsm_unnoted *unnoted = &engine->shared->unnoted;
+
+	if (note_change(engine, handle) != -EAGAIN || deferred(unnoted, handle))
 		return;
-	if (engine->deferred_count < HSM_DEFERRED)
-		engine->deferred[engine->deferred_count++] = *handle;
-	else
+	if (unnoted->deferred_count == HSM_DEFERRED) {
 		hsm_log(engine->log, HSM_LOG_WARNING,
 			"too many changed files are under a lease");
+		return;
+	}
+	unnoted->deferred[unnoted->deferred_count] = *handle;
+	unnoted->deferred_count++;
+}
+
+void hsm_changes_recover(struct hsm_engine *engine)
+{
+	struct hsm_unnoted *unnoted = &engine->shared->unnoted;
+
+	hsm_watch_changes_again(&unnoted->events);
+	if (atomic_load(&unnoted->was_complete))
+		note_or_defer(engine, &unnoted->holed);
 }
 
 int hsm_changes_drain(struct hsm_engine *engine, const struct hsm_handle *handle)
 {
+	struct hsm_unnoted *unnoted = &engine->shared->unnoted;
 	struct hsm_handle changed;
 	int found = 0;
 
@@ -118,9 +161,9 @@ int hsm_changes_drain(struct hsm_engine *engine, const struct hsm_handle *handle
 		return 0;
 	pthread_mutex_lock(&engine->changes_lock);
 	if (handle)
-		found = deferred(engine, handle);
+		found = deferred(unnoted, handle);
 	note_deferred(engine);
-	while (hsm_watch_changes_next(&engine->watch, &engine->changes,
+	while (hsm_watch_changes_next(&engine->watch, &unnoted->events,
 				      &changed) == 1) {
 		note_or_defer(engine, &changed);
 		if (handle && hsm_handle_equal(handle, &changed))
@@ -132,6 +175,7 @@ int hsm_changes_drain(struct hsm_engine *engine, const struct hsm_handle *handle
 
 bool hsm_changes_pending(struct hsm_engine *engine)
 {
+	struct hsm_unnoted *unnoted = &engine->shared->unnoted;
 	struct pollfd ready = { .fd = engine->watch.changes, .events = POLLIN };
 	bool pending;
 
@@ -139,8 +183,8 @@ bool hsm_changes_pending(struct hsm_engine *engine)
 		return false;
 	if (pthread_mutex_trylock(&engine->changes_lock))
 		return true;
-	pending = engine->deferred_count ||
-		  engine->changes.pos < engine->changes.len ||
+	pending = unnoted->deferred_count ||
+		  unnoted->events.next < unnoted->events.len ||
 		  poll(&ready, 1, 0) > 0;
 	pthread_mutex_unlock(&engine->changes_lock);
 	return pending;
@@ -149,13 +193,13 @@ bool hsm_changes_pending(struct hsm_engine *engine)
 void hsm_changes_forget(struct hsm_engine *engine,
 			const struct hsm_handle *handle)
 {
+	struct hsm_unnoted *unnoted = &engine->shared->unnoted;
 	unsigned int i;
 
 	hsm_changes_drain(engine, NULL);
 	pthread_mutex_lock(&engine->changes_lock);
-	for (i = engine->deferred_count; i-- > 0;)
-		if (hsm_handle_equal(&engine->deferred[i], handle))
-			engine->deferred[i] =
-				engine->deferred[--engine->deferred_count];
+	for (i = unnoted->deferred_count; i-- > 0;)
+		if (hsm_handle_equal(&unnoted->deferred[i], handle))
+			undefer(unnoted, i);
 	pthread_mutex_unlock(&engine->changes_lock);
 }

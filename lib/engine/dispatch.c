@@ -50,10 +50,11 @@ static bool unsettled(struct hsm_engine *engine, const struct hsm_handle *handle
 
 /*
  * Whether somebody else has the file open for writing.  With the engine's lock
- * held: no write of ours can begin meanwhile.  `*busy`: one is under way.
+ * held: no write of ours can begin meanwhile.  `*busy`: one is under way.  Who
+ * opened a file that was `complete` for writing was not noted.
  */
 static bool has_writer(struct hsm_engine *engine, const struct hsm_handle *handle,
-		       int fd, bool *busy)
+		       int fd, bool complete, bool *busy)
 {
 	struct hsm_object *object;
 	bool writer = false;
@@ -61,7 +62,8 @@ static bool has_writer(struct hsm_engine *engine, const struct hsm_handle *handl
 	pthread_mutex_lock(&engine->lock);
 	object = hsm_object_find(engine, handle);
 	*busy = object && object->writing;
-	if (!*busy && !(object && object->writers == HSM_WRITERS_NONE))
+	if (!*busy && (complete ||
+		       !(object && object->writers == HSM_WRITERS_NONE)))
 		writer = hsm_lease_writer(fd);
 	pthread_mutex_unlock(&engine->lock);
 	return writer;
@@ -114,9 +116,10 @@ static void describe(struct hsm_engine *engine, const struct hsm_event *event,
 {
 	request->event = event;
 	if (facts->content == HSM_CONTENT_ALL && !hsm_facts_resized(facts) &&
-	    !(facts->flags & HSM_FLAG_EVICT))
+	    !(facts->flags & HSM_FLAG_EVICT) && event->open)
 		return;
-	if (event->open || event->count <= TRUNCATE_PAGE)
+	if (event->open || event->count <= TRUNCATE_PAGE ||
+	    facts->content == HSM_CONTENT_ALL)
 		request->call = hsm_opener_call(event->tid,
 						&request->open_flags);
 	if (event->open && facts->st.st_size > engine->policy.stream_above)
@@ -131,6 +134,16 @@ static bool may_truncate(const struct hsm_request *request)
 	return request->event->open && !request->event->exec &&
 	       (request->call != HSM_CALL_OPEN ||
 		request->open_flags & O_TRUNC);
+}
+
+/* Of an access: reads and writes make none where there are none. */
+static bool may_make_holes(const struct hsm_facts *facts,
+			   const struct hsm_request *request)
+{
+	return facts->content != HSM_CONTENT_ALL ||
+	       (!(facts->flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE)) &&
+		request->call != HSM_CALL_READ &&
+		request->call != HSM_CALL_WRITE);
 }
 
 static void carry_out(struct hsm_engine *engine, struct hsm_slot *slot,
@@ -245,8 +258,10 @@ static bool prepare(struct hsm_engine *engine, struct hsm_slot *slot,
 		hsm_slot_answer(engine, slot, ret);
 		return false;
 	}
-	if (!event->open && facts->content != HSM_CONTENT_ALL)
-		request->writer = has_writer(engine, handle, event->fd, &busy);
+	if (!event->open && may_make_holes(facts, request))
+		request->writer = has_writer(engine, handle, event->fd,
+					     facts->content == HSM_CONTENT_ALL,
+					     &busy);
 	if (busy)
 		postpone(engine, slot, handle, facts);
 	return !busy;

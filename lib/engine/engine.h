@@ -32,7 +32,6 @@ enum {
 	HSM_CHUNK = 1 << 20,
 	HSM_BUCKETS = 1024,
 	HSM_IDLE_OBJECTS = 512, /* partial files that are remembered */
-	HSM_DEFERRED = 64,
 };
 
 struct hsm_engine;
@@ -140,10 +139,6 @@ struct hsm_engine {
 	unsigned int thread_count;
 	struct hsm_conn **conns;
 	pthread_mutex_t changes_lock;
-	struct hsm_watch_changes changes;
-	/* changed files that were under somebody's lease just then */
-	struct hsm_handle deferred[HSM_DEFERRED];
-	unsigned int deferred_count;
 };
 
 /* Start the threads.  `engine` was zeroed and has its upper half filled in. */
@@ -240,6 +235,12 @@ uint64_t hsm_object_present(const struct hsm_object *object, uint64_t off,
 void hsm_object_filled(struct hsm_object *object, uint64_t off, uint64_t len);
 
 /* ---- changes.c ---- */
+
+/*
+ * In a new worker, before anything else is done: go on with the changes that the
+ * one before had heard of and, killed, had not written down.
+ */
+void hsm_changes_recover(struct hsm_engine *engine);
 
 /*
  * Read what was changed and mark it dirty.  1 when the file of `handle` (may be

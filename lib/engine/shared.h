@@ -13,6 +13,7 @@
 
 #include "local/handle.h"
 #include "local/trigger.h"
+#include "local/watch.h"
 #include "stage/event.h"
 
 /* Each waiting event also holds a descriptor; the limit is usually lower. */
@@ -70,6 +71,22 @@ struct hsm_lookup {
 /* The kernel numbers devices without hardware with so many bits. */
 enum { HSM_TRIGGER_DEVICES = 1 << 20 };
 
+/* So many changed files may be under somebody's lease. */
+enum { HSM_DEFERRED = 64 };
+
+/* Changes that were heard of and are not written down yet: see changes.c. */
+struct hsm_unnoted {
+	struct hsm_watch_changes events;
+	struct hsm_handle deferred[HSM_DEFERRED];
+	atomic_uint deferred_count;
+	/*
+	 * `holed` was complete before it was changed: the holes that it has now
+	 * are content.  Nothing else remembers that until it is marked.
+	 */
+	struct hsm_handle holed;
+	atomic_bool was_complete;
+};
+
 struct hsm_counters {
 	atomic_ullong fills, bytes_fetched, requests, errors, waiting, skipped;
 	atomic_ullong restarts;
@@ -94,6 +111,7 @@ struct hsm_shared {
 	 * (from 1 on, 0: unknown), and when. */
 	atomic_int cause, culprit;
 	atomic_ullong died;
+	struct hsm_unnoted unnoted;
 	struct hsm_task tasks[HSM_TASKS];
 	struct hsm_blame blames[HSM_BLAMES];
 

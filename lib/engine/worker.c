@@ -378,6 +378,7 @@ static int start(struct worker *worker)
 		ret = hsm_engine_start(&worker->engine);
 	if (ret)
 		return ret;
+	hsm_changes_recover(&worker->engine);
 	hsm_worker_restore_times(&worker->engine);
 	worker->control = (struct hsm_control_server){
 		&worker->engine, service->control, service->store.fd,

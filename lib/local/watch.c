@@ -137,32 +137,55 @@ void hsm_watch_changes_rearm(const struct hsm_watch *watch, int fd)
 		      FAN_MODIFY, fd, NULL);
 }
 
+void hsm_watch_changes_again(struct hsm_watch_changes *state)
+{
+	state->next = state->pos;
+}
+
+/* 1: there is something; 0: not now. */
+static int read_changes(const struct hsm_watch *watch,
+			struct hsm_watch_changes *state)
+{
+	long len;
+
+	memset(state->buf, 0, sizeof(state->buf));
+	state->pos = state->next = 0;
+	/* A kill while it reads: what there is ends where the zeros begin. */
+	state->len = sizeof(state->buf);
+	len = read(watch->changes, state->buf, sizeof(state->buf));
+	state->len = len > 0 ? len : 0;
+	if (len > 0)
+		return 1;
+	return len < 0 && errno != EAGAIN && errno != EINTR ? -errno : 0;
+}
+
 int hsm_watch_changes_next(const struct hsm_watch *watch,
 			   struct hsm_watch_changes *state,
 			   struct hsm_handle *out)
 {
 	for (;;) {
-		struct fanotify_event_metadata event;
+		struct fanotify_event_metadata event = { 0 };
 		const struct fanotify_event_info_fid *fid;
 		const struct file_handle *handle;
 		const char *start;
+		long left;
 
-		if (state->pos >= state->len) {
-			state->pos = 0;
-			state->len = read(watch->changes, state->buf,
-					  sizeof(state->buf));
-			if (state->len <= 0)
-				return state->len < 0 && errno != EAGAIN &&
-				       errno != EINTR ? -errno : 0;
-		}
+		state->pos = state->next;
 		/* The kernel aligns events to 4 bytes, the struct needs 8. */
 		start = state->buf + state->pos;
-		if (state->len - state->pos < (long)sizeof(event))
+		left = state->len - state->pos;
+		if (left >= (long)sizeof(event))
+			memcpy(&event, start, sizeof(event));
+		if (!event.event_len) {
+			int ret = read_changes(watch, state);
+
+			if (ret <= 0)
+				return ret;
+			continue;
+		}
+		if (!FAN_EVENT_OK(&event, left))
 			return -EBADMSG;
-		memcpy(&event, start, sizeof(event));
-		if (!FAN_EVENT_OK(&event, state->len - state->pos))
-			return -EBADMSG;
-		state->pos += event.event_len;
+		state->next += event.event_len;
 		if (event.mask & FAN_Q_OVERFLOW)
 			return -EOVERFLOW;
 		fid = (const void *)(start + sizeof(event));

@@ -65,11 +65,17 @@ void hsm_watch_changes_rearm(const struct hsm_watch *watch, int fd);
 /*
  * Read the next changed inode.  1: `*out` is one; 0: none is waiting;
  * -EOVERFLOW: some were lost.  One caller at a time.
+ *
+ * `state` may outlive a process that is killed at any instruction: an event
+ * counts as dealt with when the next one is asked for.  Whoever goes on with the
+ * state of another process begins with hsm_watch_changes_again().
  */
 struct hsm_watch_changes {
-	_Alignas(8) char buf[4096];
-	long len, pos;
+	_Alignas(8) char buf[4096]; /* zeros behind what was read */
+	long len;
+	long pos, next; /* of the event that was given out last, and behind it */
 };
+void hsm_watch_changes_again(struct hsm_watch_changes *state);
 int hsm_watch_changes_next(const struct hsm_watch *watch,
 			   struct hsm_watch_changes *state,
 			   struct hsm_handle *out);

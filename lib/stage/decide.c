@@ -55,8 +55,13 @@ enum hsm_verdict hsm_decide(const struct hsm_facts *facts,
 		return HSM_VERDICT_FORGET;
 	if (facts->flags & HSM_FLAG_WHOLE)
 		return HSM_VERDICT_QUIET;
+	/*
+	 * Quiet is no use where holes may come now: the kernel keeps no ignore
+	 * mark for a file that is open for writing (it says that it does).
+	 */
 	if (facts->content == HSM_CONTENT_ALL && !hsm_facts_resized(facts))
-		return HSM_VERDICT_QUIET;
+		return !request->event->open && request->writer ?
+		       HSM_VERDICT_SEAL : HSM_VERDICT_QUIET;
 	if (request->event->open)
 		return decide_open(facts, request, policy);
 	/* A read of nothing, as `cmp -n` ends with, is not "to the end". */

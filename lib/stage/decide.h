@@ -5,7 +5,8 @@
  * The rules it keeps:
  *  - A file that is not ours, dirty or whole is never filled.
  *  - Before anyone may modify a placeholder, all of it is here ("sealed"):
- *    then holes that appear are the user's.
+ *    then holes that appear are the user's.  So is a complete file before
+ *    somebody makes a hole in it.
  *  - An open is never made to wait for a write of ours when it may hold the
  *    file system's write access (O_TRUNC): a freeze would wait for it, and our
  *    write for the freeze.
@@ -38,7 +39,8 @@ struct hsm_request {
 	enum hsm_call call; /* of the waiting thread */
 	int open_flags;     /* when `call` is HSM_CALL_OPEN */
 	bool wants_whole;   /* a program or a device user that sees holes */
-	bool writer;        /* accesses: somebody has the file open for writing */
+	bool writer;        /* accesses: somebody has the file open for writing,
+			     * and this one may make holes */
 };
 
 enum hsm_verdict hsm_decide(const struct hsm_facts *facts,

@@ -92,6 +92,12 @@ enum hsm_call hsm_opener_call(int tid, int *flags)
 	case SYS_preadv:
 	case SYS_preadv2:
 		return HSM_CALL_READ;
+	case SYS_write:
+	case SYS_writev:
+	case SYS_pwrite64:
+	case SYS_pwritev:
+	case SYS_pwritev2:
+		return HSM_CALL_WRITE;
 	case SYS_io_uring_enter:
 		return HSM_CALL_UNKNOWN;
 	}

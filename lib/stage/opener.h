@@ -15,6 +15,7 @@ enum hsm_call {
 	HSM_CALL_OPEN,     /* an open; flags known */
 	HSM_CALL_TRUNCATE, /* truncate(2), by path */
 	HSM_CALL_READ,     /* one of read(2)'s family */
+	HSM_CALL_WRITE,    /* of write(2)'s */
 	HSM_CALL_OTHER,
 };
 

@@ -92,9 +92,26 @@ static void test_file(void **state)
 	for (size_t i = 0; i < LENGTH(cases); i++)
 		for (size_t j = 0; j < LENGTH(events); j++)
 			if (decide(&cases[i].file, &events[j],
-				   (struct hsm_request){ .writer = true }) !=
+				   (struct hsm_request){ .writer = false }) !=
 			    cases[i].verdict)
 				fail_msg("case %zu, event %zu", i, j);
+}
+
+/* Of a complete file that is open for writing. */
+static void test_hole(void **state)
+{
+	static const struct file_case
+		complete = { .content = ALL, .size = SIZE, .recorded = SIZE },
+		sealed = { .content = ALL, .size = SIZE, .recorded = SIZE,
+			   .flags = HSM_FLAG_WHOLE };
+	const struct hsm_event open = { .open = true }, punch = { .count = 1 };
+	const struct hsm_request writer = { .call = HSM_CALL_OTHER,
+					    .writer = true };
+
+	(void)state;
+	assert_int_equal(decide(&complete, &punch, writer), HSM_VERDICT_SEAL);
+	assert_int_equal(decide(&complete, &open, writer), HSM_VERDICT_QUIET);
+	assert_int_equal(decide(&sealed, &punch, writer), HSM_VERDICT_QUIET);
 }
 
 static void test_open(void **state)
@@ -238,6 +255,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_hole),
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_access),
