@@ -61,7 +61,8 @@ static void drop_through(struct hsm_engine *engine, struct hsm_object *object)
 }
 
 int hsm_admission_add(struct hsm_engine *engine, const struct hsm_handle *handle,
-		      int fd, struct hsm_facts *facts, int tid, bool truncates)
+		      int fd, struct hsm_facts *facts, int tid, bool truncates,
+		      bool seen)
 {
 	struct hsm_admission *admission = NULL;
 	struct hsm_object *object;
@@ -73,7 +74,7 @@ int hsm_admission_add(struct hsm_engine *engine, const struct hsm_handle *handle
 		return -ENOMEM;
 	if (admission)
 		*admission = (struct hsm_admission){
-			.tid = tid, .call = hsm_opener_mark(tid),
+			.tid = tid, .call = seen ? hsm_opener_mark(tid) : 0,
 			.since_ns = hsm_away_now_ns(),
 		};
 	pthread_mutex_lock(&engine->lock);

@@ -21,11 +21,14 @@ struct hsm_admission {
 
 /*
  * Thread `tid`, which waits in its open of the file, is about to be let in;
- * `truncates`: and may truncate then.  `fd` and `facts` as for
- * hsm_engine_submit().  -ENOMEM, -errno: it must not be let in.
+ * `truncates`: and may truncate then.  `seen`: it was in an open when it was looked
+ * at (else it may have been let in before, by a worker that is dead, and wait for
+ * us in a read).  `fd` and `facts` as for hsm_engine_submit().  -ENOMEM, -errno: it
+ * must not be let in.
  */
 int hsm_admission_add(struct hsm_engine *engine, const struct hsm_handle *handle,
-		      int fd, struct hsm_facts *facts, int tid, bool truncates);
+		      int fd, struct hsm_facts *facts, int tid, bool truncates,
+		      bool seen);
 
 /*
  * Forget those who are through, when no write of ours can have met them.  Never

@@ -169,7 +169,8 @@ static void carry_out(struct hsm_engine *engine, struct hsm_slot *slot,
 		break;
 	case HSM_VERDICT_ADMIT:
 		ret = hsm_admission_add(engine, handle, event->fd, facts,
-					event->tid, may_truncate(request));
+					event->tid, may_truncate(request),
+					request->call == HSM_CALL_OPEN);
 		break;
 	case HSM_VERDICT_ALLOW:
 		break;
