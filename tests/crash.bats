@@ -140,6 +140,22 @@ nothing_is_left() {
 	nothing_is_left
 }
 
+@test "3.1 crash: a hole that is punched while the worker is killed stays" {
+	local n worker
+	make_tree crash 12 300000
+	serve_logged tmp/crash --read-ahead-files 0
+	for n in {0..11}; do
+		worker=$(status "$dir" worker_pid)
+		bounded fallocate -p -o 4096 -l 65536 "$dir/$n" 3>&- &
+		sleep "0.00$((RANDOM % 9))"
+		[[ $worker -le 1 ]] || kill -KILL "$worker"
+		wait $!
+		wait_for "$n to be dirty" eval '[ "$(state "$dir/$n")" = dirty ]'
+		fallocate -p -o 4096 -l 65536 "$TREES/tmp/crash/$n"
+	done
+	same "$dir" "$TREES/tmp/crash"
+}
+
 @test "3.1 crash: the guard is killed in each system call of a takeover" {
 	local call guard worker
 	serve_logged files/sizes --read-ahead-files 0
