@@ -597,7 +597,9 @@ triggers() { # how many are below $dir
 		serve "${slow}tmp/lazy-$FS/" "$dir" --namespace lazy
 		bounded -40 stat "$dir/a01/b1/c1/file" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 		reader=$!
-		sleep 0.3
+		# Else it may find no tree at all.
+		wait_for "the walker" pgrep -fx "stat $dir/a01/b1/c1/file"
+		sleep 0.5
 		case $how in
 		umount) umount -l "$dir" ;;
 		TERM) kill -TERM "$(status "$dir" guard_pid)" ;;

@@ -127,10 +127,13 @@ static bool reads_only(int tid)
 	enum hsm_call call = HSM_CALL_UNKNOWN;
 	int flags = O_RDWR, tries;
 
-	/* On its way to sleep it is "running" still, and shows no call. */
-	for (tries = 0; call == HSM_CALL_UNKNOWN && tries < 20; tries++) {
+	/*
+	 * On its way to sleep it is "running" still, and shows no call: as long
+	 * as it has to wait for a processor.
+	 */
+	for (tries = 0; call == HSM_CALL_UNKNOWN && tries < 70; tries++) {
 		if (tries)
-			usleep(200);
+			usleep(tries < 20 ? 200 : 4000);
 		call = hsm_opener_call(tid, &flags);
 	}
 	return call == HSM_CALL_OPEN && (flags & O_ACCMODE) == O_RDONLY &&
