@@ -115,8 +115,10 @@ static void describe(struct hsm_engine *engine, const struct hsm_event *event,
 		     const struct hsm_facts *facts, struct hsm_request *request)
 {
 	request->event = event;
+	/* Of a complete file only one thing is asked: may_make_holes(). */
 	if (facts->content == HSM_CONTENT_ALL && !hsm_facts_resized(facts) &&
-	    !(facts->flags & HSM_FLAG_EVICT) && event->open)
+	    !(facts->flags & HSM_FLAG_EVICT) &&
+	    (event->open || facts->flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE)))
 		return;
 	if (event->open || event->count <= TRUNCATE_PAGE ||
 	    facts->content == HSM_CONTENT_ALL)

@@ -25,83 +25,102 @@ bool hsm_waiter_satisfied(const struct hsm_object *object,
 	return !w->seal && has_all(object, w);
 }
 
-struct hsm_waiter *hsm_waiters_satisfied(struct hsm_object *object)
+/* Take those out of the object's list for whom `wanted` is true. */
+static struct hsm_waiter *take(struct hsm_object *object,
+			       bool (*wanted)(const struct hsm_object *object,
+					      const struct hsm_waiter *w,
+					      const void *arg),
+			       const void *arg)
 {
-	struct hsm_waiter **p = &object->waiters, *done = NULL;
+	struct hsm_waiter **p = &object->waiters, *taken = NULL;
 
 	while (*p) {
 		struct hsm_waiter *w = *p;
 
-		if (!has_all(object, w)) {
+		if (!wanted(object, w, arg)) {
 			p = &w->next;
 			continue;
 		}
 		*p = w->next;
-		w->next = done;
-		w->error = 0;
-		done = w;
+		w->next = taken;
+		taken = w;
 	}
-	return done;
+	return taken;
+}
+
+static struct hsm_waiter *set_error(struct hsm_waiter *list, int error)
+{
+	struct hsm_waiter *w;
+
+	for (w = list; w; w = w->next)
+		w->error = error;
+	return list;
+}
+
+static bool has_it(const struct hsm_object *object, const struct hsm_waiter *w,
+		   const void *arg)
+{
+	(void)arg;
+	return has_all(object, w);
+}
+
+struct hsm_waiter *hsm_waiters_satisfied(struct hsm_object *object)
+{
+	return set_error(take(object, has_it, NULL), 0);
+}
+
+static bool is_gone(const struct hsm_object *object, const struct hsm_waiter *w,
+		    const void *arg)
+{
+	(void)object, (void)arg;
+	/* A thread is found by its own number, too. */
+	return w->slot && w->slot->event.tid > 0 &&
+	       kill(w->slot->event.tid, 0) < 0 && errno == ESRCH;
 }
 
 struct hsm_waiter *hsm_waiters_gone(struct hsm_object *object)
 {
-	struct hsm_waiter **p = &object->waiters, *gone = NULL;
+	struct hsm_waiter *list = take(object, is_gone, NULL), *w;
 
-	while (*p) {
-		struct hsm_waiter *w = *p;
-
-		/* A thread is found by its own number, too. */
-		if (!w->slot || w->slot->event.tid <= 0 ||
-		    kill(w->slot->event.tid, 0) == 0 || errno != ESRCH) {
-			p = &w->next;
-			continue;
-		}
-		*p = w->next;
-		w->next = gone;
+	for (w = list; w; w = w->next)
 		w->gone = true;
-		gone = w;
-	}
-	return gone;
+	return list;
+}
+
+static bool needs_lock(const struct hsm_object *object,
+		       const struct hsm_waiter *w, const void *arg)
+{
+	(void)object, (void)arg;
+	return w->undecided || w->reserve;
+}
+
+struct hsm_waiter *hsm_waiters_locked(struct hsm_object *object)
+{
+	return take(object, needs_lock, NULL);
+}
+
+static bool wants_of(const struct hsm_object *object,
+		     const struct hsm_waiter *w, const void *arg)
+{
+	const uint64_t *range = arg;
+
+	return !needs_lock(object, w, NULL) &&
+	       (w->whole || (w->end > range[0] && w->off < range[1]));
 }
 
 struct hsm_waiter *hsm_waiters_between(struct hsm_object *object, uint64_t off,
 				       uint64_t end, int error)
 {
-	struct hsm_waiter **p = &object->waiters, *list = NULL;
+	const uint64_t range[2] = { off, end };
 
-	while (*p) {
-		struct hsm_waiter *w = *p;
-
-		if (w->undecided || w->reserve ||
-		    (!w->whole && (w->end <= off || w->off >= end))) {
-			p = &w->next;
-			continue;
-		}
-		*p = w->next;
-		w->error = error;
-		w->next = list;
-		list = w;
-	}
-	return list;
+	return set_error(take(object, wants_of, range), error);
 }
 
-struct hsm_waiter *hsm_waiters_locked(struct hsm_object *object)
+static bool anyone(const struct hsm_object *object, const struct hsm_waiter *w,
+		   const void *arg)
 {
-	struct hsm_waiter **p = &object->waiters, *list = NULL;
-
-	while (*p) {
-		struct hsm_waiter *w = *p;
-
-		if (!w->undecided && !w->reserve) {
-			p = &w->next;
-			continue;
-		}
-		*p = w->next;
-		w->next = list;
-		list = w;
-	}
-	return list;
+	(void)object, (void)w, (void)arg;
+	return true;
 }
 
 void hsm_waiters_redecide(struct hsm_object *object)
@@ -174,14 +193,8 @@ void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
 void hsm_waiters_fail(struct hsm_engine *engine, struct hsm_object *object,
 		      int error)
 {
-	struct hsm_waiter *list = NULL, *w;
+	struct hsm_waiter *list = set_error(take(object, anyone, NULL), error);
 
-	while ((w = object->waiters)) {
-		object->waiters = w->next;
-		w->error = error;
-		w->next = list;
-		list = w;
-	}
 	pthread_mutex_unlock(&engine->lock);
 	hsm_waiters_finish(engine, object, list);
 	pthread_mutex_lock(&engine->lock);
