@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "engine/crawl.h"
 #include "engine/deep.h"
 #include "failure.h"
@@ -83,13 +84,10 @@ static int list_all(struct hsm_service *service, struct hsm_remote *remote,
 /* How many directories the root has: each of them wants a trigger. */
 static int count_children(int tree)
 {
-	int copy = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	HSM_CLOSEDIR DIR *dir = hsm_fd_list(tree, ".");
 	struct dirent *entry;
 	int count = 0;
 
-	if (!dir && copy >= 0)
-		close(copy);
 	while (dir && (entry = readdir(dir)))
 		count += entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
 	/* Without itself and its parent. */

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "engine/agenda.h"
 #include "engine/crew.h"
 #include "engine/echo.h"
@@ -354,13 +355,9 @@ static void set_error(struct run *run, const char *path, const char *why,
 static void take_away(const struct listing *listing)
 {
 	const struct hsm_crawl *crawl = listing->run->crawl;
-	int copy = openat(listing->dir_fd, ".",
-			  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	HSM_CLOSEDIR DIR *dir = hsm_fd_list(listing->dir_fd, ".");
 	struct dirent *entry;
 
-	if (!dir && copy >= 0)
-		close(copy);
 	while (dir && (entry = readdir(dir))) {
 		char path[PATH_MAX];
 

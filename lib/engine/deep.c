@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "local/mark.h"
 
 enum { THREADS_MAX = 64 };
@@ -101,17 +102,12 @@ int hsm_deep_list(struct hsm_deep *deep, int fd, char *error, size_t size)
  */
 static int each_child(int fd, int (*fn)(void *arg, int child), void *arg)
 {
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	HSM_CLOSEDIR DIR *dir = hsm_fd_list(fd, ".");
 	struct dirent *entry;
 	int ret = 0;
 
-	if (!dir) {
-		ret = -errno;
-		if (copy >= 0)
-			close(copy);
-		return ret;
-	}
+	if (!dir)
+		return -errno;
 	while (!ret && (errno = 0, entry = readdir(dir))) {
 		HSM_CLOSE int child = -1;
 

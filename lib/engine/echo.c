@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "local/mark.h"
 #include "local/seal.h"
 
@@ -59,17 +60,12 @@ static int silence(int fd)
 
 int hsm_echo_silence(int fd)
 {
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	HSM_CLOSEDIR DIR *dir = hsm_fd_list(fd, ".");
 	struct dirent *entry;
 	int ret = 0;
 
-	if (!dir) {
-		ret = -errno;
-		if (copy >= 0)
-			close(copy);
-		return ret;
-	}
+	if (!dir)
+		return -errno;
 	while (!ret && (entry = readdir(dir))) {
 		HSM_CLOSE int child = -1;
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "local/handle.h"
 #include "local/mark.h"
 #include "local/mount.h"
@@ -34,16 +35,6 @@ static int open_child(int dir, const char *name)
 {
 	return openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
 		      O_NONBLOCK | O_CLOEXEC);
-}
-
-static DIR *open_list(int fd)
-{
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-
-	if (!dir && copy >= 0)
-		close(copy);
-	return dir;
 }
 
 /* The next subdirectory, open; -1 at the end; `*error` when it is none. */
@@ -94,7 +85,7 @@ bool hsm_frontier_needs(const struct hsm_frontier *frontier, int fd)
 
 	if (flags & HSM_FLAG_UNLISTED || !(flags & HSM_FLAG_BELOW))
 		return flags & HSM_FLAG_UNLISTED;
-	dir = open_list(fd);
+	dir = hsm_fd_list(fd, ".");
 	if (!dir)
 		return true;
 	while ((child = next_child(dir, &error)) >= 0) {
@@ -247,7 +238,7 @@ int hsm_frontier_cover(const struct hsm_frontier *frontier, int door,
 
 	*out = (struct hsm_frontier_cover){ 0 };
 	for (i = 0; i < count && !ret; i++) {
-		HSM_CLOSEDIR DIR *dir = open_list(chain[i]);
+		HSM_CLOSEDIR DIR *dir = hsm_fd_list(chain[i], ".");
 		int fd;
 
 		if (!dir)

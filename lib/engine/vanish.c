@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "local/extent.h"
 #include "local/lease.h"
 #include "stage/inspect.h"
@@ -63,21 +64,16 @@ static int vanish_directory(const struct hsm_vanish *how, int dir_fd,
 	struct dirent *entry;
 	struct hsm_mark mark;
 	unsigned int flags;
-	int copy, ret = hsm_mark_read(fd, &mark, &flags);
+	int ret = hsm_mark_read(fd, &mark, &flags);
 
 	if (ret == -ENODATA || (!ret && (mark.store != how->store_id ||
 					 strcmp(mark.origin, origin))))
 		return -EEXIST;
 	if (ret)
 		return ret;
-	copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = copy < 0 ? NULL : fdopendir(copy);
-	if (!dir) {
-		ret = -errno;
-		if (copy >= 0)
-			close(copy);
-		return ret;
-	}
+	dir = hsm_fd_list(fd, ".");
+	if (!dir)
+		return -errno;
 	while ((entry = readdir(dir))) {
 		char inner[PATH_MAX];
 

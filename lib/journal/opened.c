@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "journal/subject.h"
 
 /* Whether `name` in the directory `above` is the file. */
@@ -26,15 +26,11 @@ static bool is_there(int above, const char *name, const struct stat *st)
  */
 static int open_above(int fd, const struct stat *st, struct hsm_opened *out)
 {
-	char link[64], *slash;
-	ssize_t len;
+	char *slash;
 	int above;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, out->path, sizeof(out->path) - 1);
-	if (len <= 0 || len == sizeof(out->path) - 1)
+	if (!hsm_fd_path(fd, out->path))
 		return -ENOENT;
-	out->path[len] = '\0';
 	slash = strrchr(out->path, '/');
 	if (!slash || out->path[0] != '/')
 		return -ENOENT;

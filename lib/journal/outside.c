@@ -2,11 +2,10 @@
 #include "journal/outside.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "journal/group.h"
 #include "journal/subject.h"
 
@@ -71,20 +70,6 @@ static bool has_left(const struct hsm_tracker *tracker,
 	return false;
 }
 
-/* The kernel's path from the root of the file system, or of the mount. */
-static bool read_path(int fd, char path[PATH_MAX])
-{
-	char link[64];
-	ssize_t len;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, PATH_MAX - 1);
-	if (len <= 0 || len == PATH_MAX - 1)
-		return false;
-	path[len] = '\0';
-	return true;
-}
-
 /*
  * Is the directory `fd`, which is outside, one that left, or below one?  If not
  * sure, it is.  (It cannot be walked up to: path_connected().)
@@ -96,7 +81,7 @@ static bool below_left(const struct hsm_tracker *tracker, int fd)
 
 	if (!tracker->left_count)
 		return false;
-	if (tracker->left_count > HSM_TRACKER_LEFT || !read_path(fd, path))
+	if (tracker->left_count > HSM_TRACKER_LEFT || !hsm_fd_path(fd, path))
 		return true;
 	for (i = 0; i < tracker->left_count; i++) {
 		HSM_CLOSE int left = hsm_handle_open(tracker->root,
@@ -106,7 +91,7 @@ static bool below_left(const struct hsm_tracker *tracker, int fd)
 
 		if (left < 0)
 			continue; /* gone, and all that was below it */
-		if (!read_path(left, above))
+		if (!hsm_fd_path(left, above))
 			return true;
 		len = strlen(above);
 		if (!strncmp(path, above, len) &&

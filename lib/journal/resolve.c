@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "journal/inodes.h"
 #include "journal/subject.h"
 
@@ -139,12 +140,9 @@ static void touch_record(struct run *run, const struct hsm_record *record)
 /* Everything below `fd` at `now` and at `was` (either may be NULL). */
 static void expand(struct run *run, int fd, const char *now, const char *was)
 {
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	HSM_CLOSEDIR DIR *dir = hsm_fd_list(fd, ".");
 	struct dirent *entry;
 
-	if (copy >= 0 && !dir)
-		close(copy);
 	while (dir && (entry = readdir(dir)) && !run->error) {
 		const char *name = entry->d_name;
 		HSM_FREE char *here = NULL, *there = NULL;
@@ -241,12 +239,9 @@ static void expand_moved(struct run *run, const struct hsm_subject *subject)
 static void add_links(struct run *run, struct hsm_inodes *inodes, int fd,
 		      const char *path)
 {
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	HSM_CLOSEDIR DIR *dir = hsm_fd_list(fd, ".");
 	struct dirent *entry;
 
-	if (copy >= 0 && !dir)
-		close(copy);
 	while (dir && (entry = readdir(dir)) && !run->error) {
 		const char *name = entry->d_name;
 		HSM_FREE char *here = NULL;

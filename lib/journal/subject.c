@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 
 static unsigned int bucket_of(const struct hsm_handle *handle)
 {
@@ -206,23 +207,6 @@ int hsm_subjects_note(struct hsm_subjects *subjects,
 	return 0;
 }
 
-/* The kernel's path of `fd`, of PATH_MAX bytes.  False: none that is of use. */
-static bool read_path(int fd, char *path)
-{
-	char link[64];
-	ssize_t len;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	errno = 0;
-	len = readlink(link, path, PATH_MAX - 1);
-	if (len == PATH_MAX - 1)
-		errno = ENAMETOOLONG;
-	if (len <= 0 || len == PATH_MAX - 1 || path[0] != '/')
-		return false;
-	path[len] = '\0';
-	return true;
-}
-
 char *hsm_subject_path(int root, int fd)
 {
 	char path[PATH_MAX], last[PATH_MAX] = "";
@@ -236,7 +220,7 @@ char *hsm_subject_path(int root, int fd)
 	 * something else at the path, or nothing, may also mean that the
 	 * directory was moved at this very moment: then it has another one now.
 	 */
-	while (same < 3 && read_path(fd, path)) {
+	while (same < 3 && hsm_fd_path(fd, path) && path[0] == '/') {
 		if (fstatat(root, path[1] ? path + 1 : ".", &there,
 			    AT_SYMLINK_NOFOLLOW) == 0 &&
 		    here.st_ino == there.st_ino && here.st_dev == there.st_dev)

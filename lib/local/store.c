@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "local/mark.h"
 
 #ifndef XFS_SUPER_MAGIC
@@ -306,12 +307,9 @@ int hsm_store_set_listed(struct hsm_store *store)
 
 static bool is_empty(int fd)
 {
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	HSM_CLOSEDIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	HSM_CLOSEDIR DIR *dir = hsm_fd_list(fd, ".");
 	struct dirent *entry;
 
-	if (!dir && copy >= 0)
-		close(copy);
 	while (dir && (entry = readdir(dir)))
 		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
 			return false;

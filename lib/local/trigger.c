@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "local/mount.h"
 #include "local/seal.h"
 
@@ -245,19 +246,9 @@ static bool waits(int proc, const char *pid, const char *tid)
 	return !strcmp(text, "autofs_wait");
 }
 
-static DIR *open_list(int at, const char *path)
-{
-	int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
-}
-
 unsigned int hsm_trigger_waiters(int proc, int *tids, unsigned int max)
 {
-	HSM_CLOSEDIR DIR *all = open_list(proc, ".");
+	HSM_CLOSEDIR DIR *all = hsm_fd_list(proc, ".");
 	struct dirent *process, *thread;
 	unsigned int count = 0;
 
@@ -268,7 +259,7 @@ unsigned int hsm_trigger_waiters(int proc, int *tids, unsigned int max)
 		if (atoi(process->d_name) <= 0)
 			continue;
 		snprintf(path, sizeof(path), "%s/task", process->d_name);
-		tasks = open_list(proc, path);
+		tasks = hsm_fd_list(proc, path);
 		while (tasks && count < max && (thread = readdir(tasks)))
 			if (atoi(thread->d_name) > 0 &&
 			    waits(proc, process->d_name, thread->d_name))

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+DIR *hsm_fd_list(int at, const char *path)
+{
+	HSM_CLOSE int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir)
+		hsm_steal_fd(&fd);
+	return dir;
+}
+
+bool hsm_fd_path(int fd, char path[PATH_MAX])
+{
+	char link[64];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	errno = 0;
+	len = readlink(link, path, PATH_MAX - 1);
+	if (len == PATH_MAX - 1)
+		errno = ENAMETOOLONG;
+	if (len <= 0 || len == PATH_MAX - 1)
+		return false;
+	path[len] = '\0';
+	return true;
+}

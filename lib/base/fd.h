@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is behind a descriptor. */
+#ifndef HSM_BASE_FD_H
+#define HSM_BASE_FD_H
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdbool.h>
+
+/*
+ * The entries of the directory `path` below `at` ("." for itself, from the first
+ * one on: a descriptor of its own).  The caller closes it.  NULL and errno.
+ */
+DIR *hsm_fd_list(int at, const char *path);
+
+/*
+ * The kernel's path of `fd`, from the root of its mount, or of the file system
+ * when it cannot be reached from there.  False and errno: ENAMETOOLONG, or 0 or
+ * whatever readlink(2) says.
+ */
+bool hsm_fd_path(int fd, char path[PATH_MAX]);
+
+#endif
