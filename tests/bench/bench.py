@@ -7,7 +7,6 @@ import datetime
 import os
 import platform
 import random
-import signal
 import statistics
 import subprocess
 import sys
@@ -213,15 +212,8 @@ finished within {bench.timeout:.0f} s, or not tried again.
 {bench.board.costs(bench.scenarios)}"""
 
 
-def interrupted(number, _frame):
-    raise SystemExit(128 + number)
-
-
 def main():
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
-    if os.geteuid():
-        raise SystemExit("bench: needs root")
+    world.begin()
     with contextlib.ExitStack() as stack:
         bench = Bench(stack.enter_context(world.scratch()))
         if "hsm" in bench.systems and not bench.hsm_serve.exists():

@@ -7,7 +7,6 @@ import datetime
 import os
 import platform
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -356,15 +355,8 @@ def machine():
     return f"{os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}"
 
 
-def interrupted(number, _frame):
-    raise SystemExit(128 + number)
-
-
 def main():
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
-    if os.geteuid():
-        raise SystemExit("bench: needs root")
+    world.begin()
     if not CHECKPOINT.exists():
         raise SystemExit(f"bench: {CHECKPOINT} is not there: run make first")
     text = f"""<!-- SPDX-License-Identifier: GPL-2.0-or-later -->

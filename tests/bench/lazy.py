@@ -5,7 +5,6 @@ tests/bench/run lazy starts this."""
 import contextlib
 import datetime
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -390,15 +389,8 @@ ext4 loop image. † = through a proxy that adds {RTT:g} ms of round trip. DNF: 
 """
 
 
-def interrupted(number, _frame):
-    raise SystemExit(128 + number)
-
-
 def main():
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
-    if os.geteuid():
-        raise SystemExit("bench: needs root")
+    world.begin()
     wanted = os.environ.get("PARTS", "").split(",") if os.environ.get("PARTS") else PARTS
     with contextlib.ExitStack() as stack:
         bench = Bench(stack.enter_context(world.scratch()), stack)

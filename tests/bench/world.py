@@ -4,6 +4,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -28,6 +29,18 @@ http {{
     server {{ listen 127.0.0.1:{port}; root {root}; autoindex on; }}
 }}
 """
+
+
+def interrupted(number, _frame):
+    raise SystemExit(128 + number)
+
+
+def begin():
+    """Who measures needs root, and tidies up however it ends."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    if os.geteuid():
+        raise SystemExit("bench: needs root")
 
 
 def command(*argv):
