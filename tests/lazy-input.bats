@@ -7,29 +7,11 @@
 # system with so many inodes).
 
 load lib/helpers
-
-setup_file() {
-	python3 "$TESTS/hostile-server.py" "$BATS_FILE_TMPDIR/port" \
-		</dev/null >"$BATS_FILE_TMPDIR/output" 2>&1 3>&- &
-	pid=$!
-	wait_for "the server" test -s "$BATS_FILE_TMPDIR/port"
-	url=http://127.0.0.1:$(<"$BATS_FILE_TMPDIR/port")
-	export pid url
-}
-
-teardown_file() {
-	kill "$pid"
-}
+load lib/hostile
 
 setup() {
 	dir=$(new_dir input)
 	log=$BATS_TEST_TMPDIR/log
-}
-
-serve_lies() { # PATH [OPTION...]
-	local path=$1
-	shift
-	serve "$url/$path/" "$dir" --retries 0 --timeout 20 --log-file "$log" "$@"
 }
 
 triggers() { # how many are below $dir
