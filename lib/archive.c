@@ -11,6 +11,7 @@
 #include "archive_add.h"
 #include "archive_plan.h"
 #include "base/cleanup.h"
+#include "failure.h"
 
 static int no_filter(struct archive *archive)
 {
@@ -53,14 +54,6 @@ bool hsm_archive_known(const char *file)
 	return form_of(file) >= 0;
 }
 
-static int fail(struct hsm_failure *failure, const char *file, int error)
-{
-	failure->kind = HSM_FAILURE_OTHER;
-	snprintf(failure->text, sizeof(failure->text), "%s: %s", file,
-		 strerror(-error));
-	return error;
-}
-
 static int begin(struct hsm_archive *archive, const char *file, int fd)
 {
 	struct stat st;
@@ -72,7 +65,7 @@ static int begin(struct hsm_archive *archive, const char *file, int fd)
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!archive->to || !archive->links || !archive->buffer ||
 	    archive->zeros == MAP_FAILED)
-		return fail(archive->failure, file, -ENOMEM);
+		return hsm_failure_set_errno(archive->failure, -ENOMEM, file);
 	archive_entry_linkresolver_set_strategy(archive->links,
 						ARCHIVE_FORMAT_TAR);
 	/* GNU tar knows the other form of xattrs not, and says so. */
@@ -83,7 +76,7 @@ static int begin(struct hsm_archive *archive, const char *file, int fd)
 	    archive_write_open_fd(archive->to, fd) < ARCHIVE_OK)
 		return hsm_archive_fail(archive, file);
 	if (fstat(fd, &st) < 0)
-		return fail(archive->failure, file, -errno);
+		return hsm_failure_set_errno(archive->failure, -errno, file);
 	archive->dev = st.st_dev;
 	archive->ino = st.st_ino;
 	return 0;
@@ -134,7 +127,7 @@ static int write_all(struct hsm_archive *archive, struct hsm_changes *changes)
 	int ret = hsm_archive_plan_make(&plan, changes);
 
 	if (ret < 0)
-		fail(archive->failure, archive->name, ret);
+		hsm_failure_set_errno(archive->failure, ret, archive->name);
 	else
 		ret = hsm_archive_add_text(archive, HSM_ARCHIVE_DELETED,
 					   plan.deleted, plan.deleted_len);
@@ -184,11 +177,11 @@ static int write_file(struct hsm_archive *archive, struct hsm_changes *changes,
 
 	if (asprintf(&beside, "%s.XXXXXX", file) < 0) {
 		beside = NULL;
-		return fail(archive->failure, file, -ENOMEM);
+		return hsm_failure_set_errno(archive->failure, -ENOMEM, file);
 	}
 	fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
-		return fail(archive->failure, file, -errno);
+		return hsm_failure_set_errno(archive->failure, -errno, file);
 	ret = begin(archive, file, fd);
 	if (!ret)
 		ret = write_all(archive, changes);
@@ -197,7 +190,7 @@ static int write_file(struct hsm_archive *archive, struct hsm_changes *changes,
 	if (!ret) {
 		ret = publish(beside, file, fd);
 		if (ret < 0)
-			fail(archive->failure, file, ret);
+			hsm_failure_set_errno(archive->failure, ret, file);
 	}
 	if (ret < 0)
 		unlink(beside);
@@ -219,12 +212,12 @@ int hsm_changes_archive(struct hsm_changes *changes, const char *dir,
 
 	*failure = (struct hsm_failure){ 0 };
 	if (form_of(file) < 0)
-		return fail(failure, file, -EINVAL);
+		return hsm_failure_set_errno(failure, -EINVAL, file);
 	if (utf8)
 		before = uselocale(utf8);
 	ret = hsm_session_new(&archive.session, log);
 	if (ret < 0)
-		fail(failure, file, ret);
+		hsm_failure_set_errno(failure, ret, file);
 	else
 		ret = write_file(&archive, changes, file);
 	end(&archive);

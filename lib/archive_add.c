@@ -10,6 +10,7 @@
 
 #include "archive_attr.h"
 #include "base/cleanup.h"
+#include "failure.h"
 #include "local/beneath.h"
 #include "local/extent.h"
 
@@ -17,10 +18,8 @@ enum { TRIES = 8 };
 
 static int fail(struct hsm_archive *archive, const char *path, int error)
 {
-	archive->failure->kind = HSM_FAILURE_OTHER;
-	snprintf(archive->failure->text, sizeof(archive->failure->text),
-		 "%s/%s: %s", archive->name, path, strerror(-error));
-	return error;
+	return hsm_failure_set(archive->failure, error, "%s/%s: %s",
+			       archive->name, path, strerror(-error));
 }
 
 int hsm_archive_fail(struct hsm_archive *archive, const char *path)
@@ -28,11 +27,10 @@ int hsm_archive_fail(struct hsm_archive *archive, const char *path)
 	int error = archive_errno(archive->to);
 	const char *why = archive_error_string(archive->to);
 
-	archive->failure->kind = HSM_FAILURE_OTHER;
-	snprintf(archive->failure->text, sizeof(archive->failure->text),
-		 "%s: cannot be written: %s: %s", path, why ? why : "archive",
-		 strerror(error > 0 ? error : EIO));
-	return error > 0 ? -error : -EIO;
+	error = error > 0 ? error : EIO;
+	return hsm_failure_set(archive->failure, -error,
+			       "%s: cannot be written: %s: %s", path,
+			       why ? why : "archive", strerror(error));
 }
 
 static int write_bytes(struct hsm_archive *archive, const void *bytes,

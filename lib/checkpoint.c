@@ -100,8 +100,7 @@ static int find(struct place *place, const char *dir,
 	failure->kind = HSM_FAILURE_NONE;
 	place->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (place->dir < 0)
-		return hsm_failure_set(failure, -errno, "%s: %s", dir,
-				       strerror(errno));
+		return hsm_failure_set_errno(failure, -errno, dir);
 	ret = find_served(place);
 	if (ret == -EXDEV)
 		ret = find_tracked(place);
@@ -149,7 +148,7 @@ static int read_start(const struct place *place,
 	/* Of another journal, or never committed: there is no history. */
 	*unknown = ret == -ENOENT || ret == -EBADMSG;
 	return *unknown || !ret ? 0 :
-	       hsm_failure_set(failure, ret, "%s: %s", place->name, strerror(-ret));
+	       hsm_failure_set_errno(failure, ret, place->name);
 }
 
 /* Lists from + 1 .. last; one that is gone makes the whole incomplete. */
@@ -212,8 +211,9 @@ static int gather(struct place *place,
 		ret = hsm_changes_add(changes, list);
 	if (!ret)
 		ret = hsm_changes_settle_list(changes);
-	return ret < 0 ? hsm_failure_set(failure, ret, "%s: the list cannot be read: %s",
-			      place->name, strerror(-ret)) : 0;
+	return ret < 0 ? hsm_failure_set(failure, ret, "%s: the list cannot be "
+					 "read: %s", place->name,
+					 strerror(-ret)) : 0;
 }
 
 int hsm_checkpoint(const char *dir, const struct hsm_checkpoint_options *options,
@@ -291,7 +291,7 @@ int hsm_checkpoint_list(const char *dir,
 		fn(arg, id, &time);
 	}
 	leave(&place);
-	return ret < 0 ? hsm_failure_set(failure, ret, "%s: %s", dir, strerror(-ret)) : 0;
+	return ret < 0 ? hsm_failure_set_errno(failure, ret, dir) : 0;
 }
 
 int hsm_checkpoint_commit(const char *dir, const char *name, const char *id,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "failure.h"
 
@@ -32,4 +33,11 @@ int hsm_failure_set_as(struct hsm_failure *failure, enum hsm_failure_kind kind,
 	error = set(failure, kind, error, format, args);
 	va_end(args);
 	return error;
+}
+
+int hsm_failure_set_errno(struct hsm_failure *failure, int error,
+			  const char *what)
+{
+	return hsm_failure_set(failure, error, "%s: %s", what,
+			       strerror(-error));
 }

@@ -15,4 +15,8 @@ int hsm_failure_set_as(struct hsm_failure *failure, enum hsm_failure_kind kind,
 		       int error, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* The same with "WHAT: " and what the error means. */
+int hsm_failure_set_errno(struct hsm_failure *failure, int error,
+			  const char *what);
+
 #endif

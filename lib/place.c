@@ -86,8 +86,7 @@ int hsm_place_find(struct hsm_place *place,
 				       "%s: cannot be made: %s", options->dir,
 				       strerror(errno));
 	if (!realpath(options->dir, place->dir) || stat(place->dir, &st) < 0)
-		return hsm_failure_set(failure, -errno, "%s: %s", options->dir,
-				       strerror(errno));
+		return hsm_failure_set_errno(failure, -errno, options->dir);
 	if (!S_ISDIR(st.st_mode))
 		return hsm_failure_set(failure, -ENOTDIR,
 				       "%s: is not a directory", options->dir);
@@ -125,8 +124,7 @@ int hsm_place_check_kernel(const struct hsm_place *place,
 		snprintf(path, sizeof(path), "%s", dir);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return hsm_failure_set(failure, -errno, "%s: %s", path,
-				       strerror(errno));
+		return hsm_failure_set_errno(failure, -errno, path);
 	ret = hsm_store_check_fs(fd);
 	if (ret == -EOPNOTSUPP)
 		return hsm_failure_set_as(failure, HSM_FAILURE_KERNEL, ret,

@@ -42,8 +42,7 @@ static int list_remote(struct hsm_service *service, struct hsm_survey *survey,
 	service->lazy = false;
 	ret = hsm_store_set_listed(&service->store);
 	if (ret < 0)
-		return hsm_failure_set(failure, ret, "%s: %s",
-				       service->options->dir, strerror(-ret));
+		return hsm_failure_set_errno(failure, ret, service->options->dir);
 	return 0;
 }
 
@@ -155,8 +154,7 @@ static int put_over(struct hsm_service *service, struct hsm_survey *survey,
 	ret = hsm_users_describe(&service->tree, service->store.id,
 				 service->store.tree, service->mount_id);
 	if (ret < 0)
-		return hsm_failure_set(failure, ret, "%s: %s", options->dir,
-				       strerror(-ret));
+		return hsm_failure_set_errno(failure, ret, options->dir);
 	hsm_deny_end(service->store.id);
 	return 0;
 }
@@ -186,8 +184,7 @@ static int run(struct hsm_service *service, struct hsm_survey *survey,
 	if (ret < 0) {
 		hsm_mount_detach(service->options->dir);
 		hsm_deny_rest(service);
-		return hsm_failure_set(failure, ret, "%s: %s",
-				       service->options->dir, strerror(-ret));
+		return hsm_failure_set_errno(failure, ret, service->options->dir);
 	}
 	return 0;
 }

@@ -74,8 +74,7 @@ int hsm_serve_stop(const char *dir, struct hsm_failure *failure)
 
 	failure->kind = HSM_FAILURE_NONE;
 	if (!realpath(dir, path))
-		return hsm_failure_set(failure, -errno, "%s: %s", dir,
-				       strerror(errno));
+		return hsm_failure_set_errno(failure, -errno, dir);
 	if (!hsm_place_tree(path, &id))
 		return hsm_failure_set(failure, -ENOENT, "%s: is not served",
 				       dir);
@@ -84,11 +83,11 @@ int hsm_serve_stop(const char *dir, struct hsm_failure *failure)
 		ret = hsm_mount_detach(path);
 		return hsm_failure_set(failure, ret < 0 ? ret : -ENOENT,
 				       "%s: its server was killed; %s", dir,
-				       ret < 0 ? "the mount cannot be removed" : "removed the mount that it left");
+				       ret < 0 ? "the mount cannot be removed" :
+				       "removed the mount that it left");
 	}
 	ret = end_process(fd);
 	if (ret < 0)
-		return hsm_failure_set(failure, ret, "%s: %s", dir,
-				       strerror(-ret));
+		return hsm_failure_set_errno(failure, ret, dir);
 	return 0;
 }

@@ -210,8 +210,7 @@ static int open_directory(struct track *track, struct hsm_failure *failure)
 	int ret;
 
 	if (dir < 0)
-		return hsm_failure_set(failure, -errno, "%s: %s", name,
-				       strerror(errno));
+		return hsm_failure_set_errno(failure, -errno, name);
 	ret = tracker->mount = hsm_mount_clone(dir);
 	if (ret >= 0) {
 		tracker->root = openat(tracker->mount, ".", O_RDONLY |
@@ -222,8 +221,7 @@ static int open_directory(struct track *track, struct hsm_failure *failure)
 		return hsm_failure_set(failure, ret, "%s: tracking needs root "
 				       "(CAP_SYS_ADMIN)", name);
 	if (ret < 0)
-		return hsm_failure_set(failure, ret, "%s: %s", name,
-				       strerror(-ret));
+		return hsm_failure_set_errno(failure, ret, name);
 	tracker->whole = ret;
 	/* Before anything is made in it. */
 	ret = hsm_group_open(tracker->root, tracker->mount, tracker->whole);

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "engine/attendant.h"
 #include "engine/doorway.h"
 #include "engine/retired.h"
+#include "engine/task.h"
 #include "local/beneath.h"
 #include "local/binding.h"
 
@@ -201,14 +201,6 @@ static void look(struct hsm_binds *binds)
 	}
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 static void *follow(void *arg)
 {
 	struct hsm_binds *binds = arg;
@@ -220,12 +212,12 @@ static void *follow(void *arg)
 	if (unshare(CLONE_FS) < 0)
 		return NULL;
 	while (!atomic_load(&binds->lazy->shared->stopping)) {
-		int64_t began = now_ms(), pause;
+		unsigned long long began = hsm_task_now(), pause;
 
 		look(binds);
 		forget_gone(binds);
 		hsm_retired_sweep(binds->lazy);
-		pause = PAUSE * (now_ms() - began);
+		pause = PAUSE * (hsm_task_now() - began);
 		poll(NULL, 0, pause < PAUSE_MAX_MS ? (int)pause : PAUSE_MAX_MS);
 		poll(&ready, 1, LOOK_MS);
 	}

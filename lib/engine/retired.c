@@ -5,17 +5,18 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "engine/task.h"
+
 /* To walk from a mount point into the call takes microseconds. */
-enum { LOOSE_SECONDS = 10 };
+enum { LOOSE_MS = 10000 };
 
 struct hsm_retired {
 	struct hsm_retired *next;
 	uint32_t device;
 	bool at_home;          /* else it is loose: nobody knows who is in it */
-	time_t when;
+	unsigned long long when; /* ms */
 	struct hsm_handle directory;
 };
 
@@ -27,11 +28,11 @@ static void forget(struct hsm_lazy *lazy, uint32_t device, int fd)
 
 /* Whether somebody may be on his way into it: he will call. */
 static bool is_awaited(const struct hsm_lazy *lazy,
-		       const struct hsm_retired *retired, int fd, time_t now)
+		       const struct hsm_retired *retired, int fd, unsigned long long now)
 {
 	if (retired->at_home)
 		return !hsm_trigger_unused(&lazy->service->trigger, fd);
-	return now < retired->when + LOOSE_SECONDS ||
+	return now < retired->when + LOOSE_MS ||
 	       atomic_load(&lazy->waiting);
 }
 
@@ -53,7 +54,7 @@ int hsm_retired_open(struct hsm_lazy *lazy, uint32_t device)
 }
 
 /* With the lock held: let those go that nobody is in any more. */
-static void sweep(struct hsm_lazy *lazy, time_t now)
+static void sweep(struct hsm_lazy *lazy, unsigned long long now)
 {
 	struct hsm_retired **at, *retired;
 
@@ -72,19 +73,11 @@ static void sweep(struct hsm_lazy *lazy, time_t now)
 	}
 }
 
-static time_t now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 void hsm_retired_add(struct hsm_lazy *lazy, uint32_t device,
 		     const struct hsm_handle *directory, bool at_home)
 {
 	struct hsm_retired *retired = malloc(sizeof(*retired));
-	time_t now = now_seconds();
+	unsigned long long now = hsm_task_now();
 
 	pthread_mutex_lock(&lazy->lock);
 	/* Without memory its descriptor stays open: no harm. */
@@ -100,7 +93,7 @@ void hsm_retired_add(struct hsm_lazy *lazy, uint32_t device,
 void hsm_retired_sweep(struct hsm_lazy *lazy)
 {
 	pthread_mutex_lock(&lazy->lock);
-	sweep(lazy, now_seconds());
+	sweep(lazy, hsm_task_now());
 	pthread_mutex_unlock(&lazy->lock);
 }
 

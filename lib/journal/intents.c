@@ -37,6 +37,15 @@ static int map(struct hsm_intents *intents, size_t size)
 	return 0;
 }
 
+/* Reserved and mapped, one chunk more. */
+static int grow(struct hsm_intents *intents)
+{
+	size_t size = intents->size + CHUNK;
+	int ret = reserve(intents->fd, intents->size, size);
+
+	return ret ? ret : map(intents, size);
+}
+
 /* The end of the last whole record: what follows is reserved, or torn. */
 static size_t end_of(const struct hsm_intents *intents)
 {
@@ -92,13 +101,7 @@ void hsm_intents_close(struct hsm_intents *intents)
 
 int hsm_intents_reserve(struct hsm_intents *intents)
 {
-	size_t size = intents->size + CHUNK;
-	int ret;
-
-	if (intents->size - intents->used >= CHUNK / 2)
-		return 0;
-	ret = reserve(intents->fd, intents->size, size);
-	return ret < 0 ? ret : map(intents, size);
+	return intents->size - intents->used < CHUNK / 2 ? grow(intents) : 0;
 }
 
 int hsm_intents_add(struct hsm_intents *intents, const void *bytes, size_t len,
@@ -106,13 +109,8 @@ int hsm_intents_add(struct hsm_intents *intents, const void *bytes, size_t len,
 {
 	int ret = 0;
 
-	while (!ret && intents->size - intents->used < len) {
-		size_t size = intents->size + CHUNK;
-
-		ret = reserve(intents->fd, intents->size, size);
-		if (!ret)
-			ret = map(intents, size);
-	}
+	while (!ret && intents->size - intents->used < len)
+		ret = grow(intents);
 	if (ret < 0)
 		return ret;
 	memcpy(intents->bytes + intents->used, bytes, len);

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -27,12 +26,9 @@ enum { LAST_WORD_MS = 200 };
 struct hsm_stamp hsm_resume_now(const struct hsm_tracker *tracker)
 {
 	struct hsm_stamp now = tracker->stamp;
-	struct timespec t;
 
-	clock_gettime(CLOCK_REALTIME, &t);
-	now.real_ns = t.tv_sec * SECOND_NS + t.tv_nsec + tracker->skew_ns;
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	now.boot_ns = t.tv_sec * SECOND_NS + t.tv_nsec;
+	hsm_stamp_touch(&now);
+	now.real_ns += tracker->skew_ns;
 	return now;
 }
 

@@ -26,6 +26,12 @@ static int64_t clock_ns(clockid_t id)
 	return t.tv_sec * SECOND_NS + t.tv_nsec;
 }
 
+void hsm_stamp_touch(struct hsm_stamp *stamp)
+{
+	stamp->real_ns = clock_ns(CLOCK_REALTIME);
+	stamp->boot_ns = clock_ns(CLOCK_BOOTTIME);
+}
+
 int hsm_stamp_take(struct hsm_stamp *stamp, int fd)
 {
 	HSM_CLOSE int boot = open("/proc/sys/kernel/random/boot_id",
@@ -34,8 +40,7 @@ int hsm_stamp_take(struct hsm_stamp *stamp, int fd)
 	ssize_t len;
 
 	memset(stamp, 0, sizeof(*stamp));
-	stamp->real_ns = clock_ns(CLOCK_REALTIME);
-	stamp->boot_ns = clock_ns(CLOCK_BOOTTIME);
+	hsm_stamp_touch(stamp);
 	if (boot < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID_UNIQUE, &st) < 0)
 		return -errno;
 	if (!(st.stx_mask & STATX_MNT_ID_UNIQUE))

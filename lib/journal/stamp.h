@@ -22,6 +22,9 @@ enum { HSM_STAMP_TEXT = 128 };
 /* Now, in the mount of the directory `fd`.  -errno; -EOPNOTSUPP before 6.8. */
 int hsm_stamp_take(struct hsm_stamp *stamp, int fd);
 
+/* Another moment of the same mount: now. */
+void hsm_stamp_touch(struct hsm_stamp *stamp);
+
 /* As text without a newline, and back: -EBADMSG.  Pure. */
 void hsm_stamp_print(const struct hsm_stamp *stamp, char text[HSM_STAMP_TEXT]);
 int hsm_stamp_parse(struct hsm_stamp *stamp, const char *text);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
 #include <stdio.h>
@@ -21,28 +20,6 @@
 #define STATX_MNT_ID_UNIQUE 0x00004000U
 #endif
 
-/* A line of mountinfo: ID PARENT MAJOR:MINOR ROOT PATH ... */
-struct line {
-	uint64_t mount, parent;
-	char device[32], root[PATH_MAX], path[PATH_MAX];
-	bool trigger;
-};
-
-static bool next_line(FILE *table, char **text, size_t *size, struct line *out)
-{
-	while (getline(text, size, table) > 0) {
-		out->trigger = strstr(*text, " - autofs hsm ");
-		if (sscanf(*text, "%" SCNu64 " %" SCNu64 " %31s %4095s %4095s",
-			   &out->mount, &out->parent, out->device, out->root,
-			   out->path) != 5)
-			continue;
-		hsm_mountinfo_unescape(out->root);
-		hsm_mountinfo_unescape(out->path);
-		return true;
-	}
-	return false;
-}
-
 const char *hsm_binding_part(const char *path, const char *below)
 {
 	size_t len = strlen(below);
@@ -55,7 +32,8 @@ const char *hsm_binding_part(const char *path, const char *below)
 }
 
 /* The part of the tree that `line` shows, or NULL. */
-static const char *part_of(const struct line *line, const struct line *home)
+static const char *part_of(const struct hsm_mountinfo *line,
+			   const struct hsm_mountinfo *home)
 {
 	const char *top = !strcmp(home->root, "/") ? "" : home->root;
 	const char *part;
@@ -66,8 +44,8 @@ static const char *part_of(const struct line *line, const struct line *home)
 	return part && *part == '/' ? part + 1 : part;
 }
 
-static int add(struct hsm_binding **all, size_t *count, const struct line *line,
-	       const char *part)
+static int add(struct hsm_binding **all, size_t *count,
+	       const struct hsm_mountinfo *line, const char *part)
 {
 	struct hsm_binding *more = realloc(*all, (*count + 1) * sizeof(**all));
 
@@ -94,8 +72,8 @@ static void note_trigger(struct hsm_binding *all, size_t count, uint64_t parent)
 static int read_table(FILE *table, uint64_t id, struct hsm_binding **all,
 		      size_t *count)
 {
-	HSM_FREE struct line *line = calloc(1, sizeof(*line));
-	HSM_FREE struct line *home = calloc(1, sizeof(*home));
+	HSM_FREE struct hsm_mountinfo *line = calloc(1, sizeof(*line));
+	HSM_FREE struct hsm_mountinfo *home = calloc(1, sizeof(*home));
 	HSM_FREE char *text = NULL;
 	size_t size = 0;
 	bool found = false;
@@ -103,19 +81,19 @@ static int read_table(FILE *table, uint64_t id, struct hsm_binding **all,
 
 	if (!line || !home)
 		return -ENOMEM;
-	while (!found && next_line(table, &text, &size, home))
+	while (!found && hsm_mountinfo_next(table, &text, &size, home))
 		found = home->mount == id;
 	if (!found)
 		return -ENOENT;
 	rewind(table);
-	while (!ret && next_line(table, &text, &size, line)) {
+	while (!ret && hsm_mountinfo_next(table, &text, &size, line)) {
 		const char *part = line->trigger ? NULL : part_of(line, home);
 
 		if (part)
 			ret = add(all, count, line, part);
 	}
 	rewind(table);
-	while (!ret && next_line(table, &text, &size, line))
+	while (!ret && hsm_mountinfo_next(table, &text, &size, line))
 		if (line->trigger)
 			note_trigger(*all, *count, line->parent);
 	return ret;

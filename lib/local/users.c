@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,38 +23,21 @@ static void cleanup_file(FILE **file)
 
 #define CLOSE_FILE __attribute__((cleanup(cleanup_file)))
 
-struct line {
-	uint64_t id;
-	char device[32];
-	char root[PATH_MAX];
-	char point[PATH_MAX];
-};
-
-static bool parse(char *text, struct line *line)
-{
-	if (sscanf(text, "%" SCNu64 " %*u %31s %4095s %4095s", &line->id,
-		   line->device, line->root, line->point) != 4)
-		return false;
-	hsm_mountinfo_unescape(line->root);
-	hsm_mountinfo_unescape(line->point);
-	return true;
-}
-
 int hsm_users_describe(struct hsm_users_tree *tree, uint64_t store,
 		       int tree_fd, uint64_t mount_id)
 {
 	CLOSE_FILE FILE *file = fopen("/proc/self/mountinfo", "re");
 	HSM_FREE char *text = NULL;
 	size_t size = 0;
-	struct line line;
+	struct hsm_mountinfo line;
 	struct stat st;
 
 	if (!file || fstat(tree_fd, &st) < 0)
 		return -errno;
 	tree->store = store;
 	tree->device = st.st_dev;
-	while (getline(&text, &size, file) > 0) {
-		if (!parse(text, &line) || line.id != mount_id)
+	while (hsm_mountinfo_next(file, &text, &size, &line)) {
+		if (line.mount != mount_id)
 			continue;
 		memcpy(tree->mount_device, line.device, sizeof(line.device));
 		memcpy(tree->root, line.root, sizeof(line.root));
@@ -118,17 +100,16 @@ static bool mounted_in(const struct hsm_users_tree *tree, const char *pid)
 	CLOSE_FILE FILE *file = NULL;
 	HSM_FREE char *text = NULL;
 	size_t size = 0, len = strlen(tree->root);
-	struct line line;
+	struct hsm_mountinfo line;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/mountinfo", pid);
 	file = fopen(path, "re");
-	while (file && getline(&text, &size, file) > 0) {
-		if (!parse(text, &line) ||
-		    strcmp(line.device, tree->mount_device) ||
+	while (file && hsm_mountinfo_next(file, &text, &size, &line)) {
+		if (strcmp(line.device, tree->mount_device) ||
 		    strncmp(line.root, tree->root, len) ||
 		    (line.root[len] && line.root[len] != '/'))
 			continue;
-		if (is_at(tree, pid, line.point))
+		if (is_at(tree, pid, line.path))
 			return true;
 	}
 	return false;
