@@ -257,7 +257,8 @@ own_image() {
 	wait "${readers[@]}"
 	prints ""
 	same "$dir/sizes" "$TREES/files/sizes"
-	hsm-evict -q -R "$dir"
+	# It may still be writing what was asked for ahead.
+	wait_for "the server to be done" hsm-evict -q -R "$dir"
 	hsm-prefetch -q "$dir/sizes/text"
 	prints ""
 	map sizes/5M
