@@ -156,6 +156,23 @@ nothing_is_left() {
 	same "$dir" "$TREES/tmp/crash"
 }
 
+@test "3.1 crash: a worker that is killed leaves no descriptor behind" {
+	local guard round
+	# Where a worker finds numbers that are free between those of the guard.
+	dir=$(new_dir holes)
+	serve "${REMOTE}files/sizes/" "$dir" --strict --ready-fd 9 9>"$BATS_TEST_TMPDIR/ready"
+	guard=$(status "$dir" guard_pid)
+	for round in 1 2 3 4; do
+		hsm-checkpoint -q "$dir" || true
+		bounded cat "$dir/text" >/dev/null
+		hsm-evict -q "$dir/text"
+		kill -KILL "$(status "$dir" worker_pid)"
+		wait_for "a new worker" eval '[ "$(status "$dir" worker_restarts)" = $round ]'
+		wait_for "its journal" eval '[[ $(hsm-checkpoint "$dir" 2>&1) != *"cannot be read"* ]]'
+		[ "$(find "/proc/$guard/fd" -lname '*/journal/lock' | wc -l)" = 1 ]
+	done
+}
+
 @test "3.1 crash: the guard is killed in each system call of a takeover" {
 	local call guard worker
 	serve_logged files/sizes --read-ahead-files 0

@@ -345,17 +345,24 @@ static void stop_worker(struct guard *guard)
 	}
 }
 
-/* The highest descriptor so far: whatever is open now, the caller's too, stays. */
-static int highest(void)
+/* Whatever is open now, the caller's too, is no worker's. */
+static int note_descriptors(struct hsm_shared *shared)
 {
 	HSM_CLOSEDIR DIR *dir = opendir("/proc/self/fd");
 	struct dirent *entry;
-	int max = -EIO;
 
-	while (dir && (entry = readdir(dir)))
-		if (atoi(entry->d_name) > max)
-			max = atoi(entry->d_name);
-	return max;
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+
+		if (entry->d_name[0] == '.' || fd == dirfd(dir) ||
+		    fd >= HSM_FD_MAX)
+			continue;
+		shared->own[fd / 64] |= UINT64_C(1) << (fd % 64);
+		shared->own_count++;
+	}
+	return 0;
 }
 
 static int open_descriptors(struct guard *guard)
@@ -379,8 +386,7 @@ static int open_descriptors(struct guard *guard)
 	if (guard->signals < 0 || guard->mounts < 0 || service->wake < 0 ||
 	    guard->worker < 0 || guard->standby < 0 || guard->self < 0)
 		return -errno;
-	service->last_fd = highest();
-	return service->last_fd < 0 ? service->last_fd : 0;
+	return note_descriptors(service->shared);
 }
 
 int hsm_guard_run(struct hsm_service *service)

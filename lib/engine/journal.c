@@ -150,7 +150,8 @@ static int begin(struct hsm_engine_journal *journal)
 	if (journal->on)
 		return 0;
 	*tracker = (struct hsm_tracker){
-		.log = journal->log,
+		.log = journal->log, .group = -1, .records.fd = -1,
+		.journal = { .fd = -1, .lock = -1 },
 		.root = journal->watch->root, .mount = journal->watch->mount,
 		.own = is_own, .changed = is_changed, .own_arg = journal,
 		.strict = journal->strict, .reads = reads_only,

@@ -67,9 +67,9 @@ static void recover_buffers(struct hsm_shared *shared)
 static void close_leftovers(struct hsm_service *service)
 {
 	struct hsm_shared *shared = service->shared;
-	unsigned int fd, from = (unsigned int)service->last_fd + 1, i;
+	unsigned int fd, from = 0, i;
 
-	memset(shared->keep, 0, sizeof(shared->keep));
+	memcpy(shared->keep, shared->own, sizeof(shared->keep));
 	for (i = 0; i < HSM_SLOTS; i++) {
 		int kept = shared->slots[i].event.fd;
 
@@ -79,7 +79,7 @@ static void close_leftovers(struct hsm_service *service)
 	}
 	if (service->lazy)
 		hsm_lazy_recover(shared);
-	for (fd = from; fd < HSM_FD_MAX; fd++) {
+	for (fd = 0; fd < HSM_FD_MAX; fd++) {
 		if (!(shared->keep[fd / 64] >> (fd % 64) & 1))
 			continue;
 		if (fd > from)

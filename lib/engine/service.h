@@ -26,7 +26,6 @@ struct hsm_service {
 	struct hsm_trigger trigger;
 	int control;         /* listening socket */
 	int wake;            /* eventfd: the worker shall look at `stopping` */
-	int last_fd;         /* what guard and worker share is not above it */
 };
 
 /* The remote as the options say.  The failure's sentence goes to `error`. */

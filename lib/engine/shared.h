@@ -106,7 +106,9 @@ struct hsm_shared {
 	 * anyone could note its length, so a new worker parses what is there.
 	 */
 	_Alignas(8) char buffers[HSM_READERS][HSM_EVENT_BUFFER];
-	uint64_t keep[HSM_FD_MAX / 64]; /* hsm_worker_recover()'s own */
+	/* Descriptors, a bit each: no worker's; those and what waiting events need. */
+	uint64_t own[HSM_FD_MAX / 64], keep[HSM_FD_MAX / 64];
+	unsigned int own_count;
 	/* How the last worker died: a signal or an enum hsm_cause, of which task
 	 * (from 1 on, 0: unknown), and when. */
 	atomic_int cause, culprit;

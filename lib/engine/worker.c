@@ -309,8 +309,8 @@ static void *refresh(void *arg)
 static unsigned long share_descriptors(struct worker *worker)
 {
 	struct hsm_engine *engine = &worker->engine;
-	unsigned long others = (unsigned int)worker->service->last_fd +
-			       OTHER_FDS + CONN_FDS * engine->jobs;
+	unsigned long others = engine->shared->own_count + OTHER_FDS +
+			       CONN_FDS * engine->jobs;
 	struct rlimit limit;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
