@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include "local/mount.h"
 #include "local/watch.h"
 #include "place.h"
+
+enum { PAUSE_MS = 50, LAST_TRIES = 60 };
 
 static bool is_empty(const char *path)
 {
@@ -175,6 +178,19 @@ int hsm_place_open_store(const struct hsm_place *place, struct hsm_store *store,
 	return 0;
 }
 
+/* A server whose DIR was unmounted a moment ago may still be ending. */
+static int lock_store(struct hsm_store *store)
+{
+	unsigned int tries;
+	int ret = hsm_store_lock(store);
+
+	for (tries = 0; ret == -EWOULDBLOCK && tries < LAST_TRIES; tries++) {
+		poll(NULL, 0, PAUSE_MS);
+		ret = hsm_store_lock(store);
+	}
+	return ret;
+}
+
 int hsm_place_take_store(struct hsm_place *place, struct hsm_store *store,
 			 const char *url, struct hsm_failure *failure)
 {
@@ -195,7 +211,7 @@ int hsm_place_take_store(struct hsm_place *place, struct hsm_store *store,
 		return hsm_failure_set(failure, -EINVAL,
 				       "%s: its store belongs to %s",
 				       place->dir, store->url);
-	ret = hsm_store_lock(store);
+	ret = lock_store(store);
 	if (ret < 0)
 		return hsm_failure_set(failure, ret, "%s: another hsm command "
 				       "has the store: %s", place->dir,
