@@ -20,7 +20,7 @@
 #include "base/cleanup.h"
 #include "local/extent.h"
 #include "local/lease.h"
-#include "local/mtime.h"
+#include "local/placeholder.h"
 #include "tree.h"
 
 /* A server that does not answer must not keep readers waiting for a lease. */
@@ -143,19 +143,12 @@ static int announce(struct hsm_file *file, struct hsm_facts *facts, bool dry_run
 	return ret;
 }
 
-static int punch(int fd, const struct hsm_mark *mark)
+static int empty(int fd, const struct hsm_mark *mark)
 {
-	struct timespec mtime = hsm_mark_mtime(mark);
-	/* Holes are no longer content; then they may come. */
-	int ret = hsm_mark_clear(fd, HSM_FLAG_WHOLE), after;
+	int ret = hsm_placeholder_empty(fd, mark);
 
-	if (!ret)
-		ret = hsm_extent_punch(fd);
 	/* A watcher of another tree could not open the file under our lease. */
-	if (ret == -EPERM)
-		ret = -EBUSY;
-	after = hsm_mtime_set(fd, &mtime);
-	return ret ? ret : after;
+	return ret == -EPERM ? -EBUSY : ret;
 }
 
 static int carry_out(struct hsm_file *file, uint64_t *freed)
@@ -187,7 +180,7 @@ static int carry_out(struct hsm_file *file, uint64_t *freed)
 	if (!ret && !(facts.flags & HSM_FLAG_EVICT))
 		ret = -EBUSY;
 	if (!ret)
-		ret = punch(fd, &facts.mark);
+		ret = empty(fd, &facts.mark);
 	hsm_mark_clear(fd, HSM_FLAG_EVICT);
 	if (!ret && fstat(fd, &st) == 0 && st.st_blocks < facts.st.st_blocks)
 		*freed = (uint64_t)(facts.st.st_blocks - st.st_blocks) * 512;

@@ -169,6 +169,28 @@ refuses() { # FILE REASON
 	bounded cmp "$dir/64M" "$TREES/files/sizes/64M"
 }
 
+# As a power loss leaves it: the mtime has moved, the hole has not been made.
+@test "3.6 evicting: broken off before its hole, the file is not dirty" {
+	local mtime f
+	hsm-prefetch -q "$dir/text" "$dir/5M"
+	mtime=$(stat -c %y "$dir/text")
+	stop "$dir"
+	for f in "$dir"/.hsm/tree/{text,5M}; do
+		setfattr -n trusted.hsm.evict "$f"
+		setfattr -n trusted.hsm.empty "$f"
+		touch "$f"
+	done
+	serve "${REMOTE}files/sizes/" "$dir"
+	is online "$dir/text" "$dir/5M"
+	hsm-evict -q "$dir/5M"
+	is offline "$dir/5M"
+	bounded cmp "$dir/text" "$TREES/files/sizes/text"
+	[ "$(stat -c %y "$dir/text")" = "$mtime" ]
+	! getfattr -d -m trusted.hsm. "$dir/text" | grep . || fail "still marked"
+	echo more >>"$dir/text"
+	is dirty "$dir/text"
+}
+
 @test "2.10 prefetching: without a running server" {
 	local mark
 	stop "$dir"

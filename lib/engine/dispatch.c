@@ -108,6 +108,9 @@ static void end_eviction(struct hsm_engine *engine, int fd,
 		    hsm_placeholder_renew(write_fd, &facts->mark) == 0)
 			hsm_inspect(fd, engine->store_id, facts);
 	}
+	/* Who would write into it waits for this; who truncates is noted. */
+	if (facts->flags & HSM_FLAG_EMPTY)
+		hsm_placeholder_emptied(fd, &facts->mark);
 	hsm_mark_clear(fd, HSM_FLAG_EVICT);
 }
 

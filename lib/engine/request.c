@@ -72,16 +72,15 @@ int hsm_request_hydrate(struct hsm_engine *engine,
 
 /* With the lease of `fd`: drop the old content, take the new version. */
 static int replace(struct hsm_engine *engine, const struct hsm_handle *handle,
-		   int fd, const struct hsm_mark *mark)
+		   int fd, struct hsm_mark *mark, const struct hsm_version *now)
 {
 	int ret = hsm_mark_set(fd, HSM_FLAG_EVICT);
 
 	hsm_engine_forget(engine, handle);
 	hsm_watch_rearm(&engine->watch, fd);
 	if (!ret)
-		ret = hsm_mark_clear(fd, HSM_FLAG_WHOLE);
-	if (!ret)
-		ret = hsm_extent_punch(fd);
+		ret = hsm_placeholder_empty(fd, mark);
+	mark->version = *now;
 	if (!ret)
 		ret = hsm_placeholder_renew(fd, mark);
 	if (!ret)
@@ -104,8 +103,7 @@ static int take_version(struct hsm_engine *engine,
 	if (!ret && (changed || hsm_facts_dirty(facts))) {
 		ret = hsm_mark_set(fd, HSM_FLAG_STALE);
 	} else if (!ret) {
-		facts->mark.version = *now;
-		ret = replace(engine, handle, fd, &facts->mark);
+		ret = replace(engine, handle, fd, &facts->mark, now);
 		hsm_changes_forget(engine, handle);
 	}
 	hsm_lease_release(fd);

@@ -34,9 +34,11 @@ static void destroy(struct release *release)
 static void *clear(void *arg)
 {
 	struct release *release = arg;
-	int ret = hsm_mark_clear(release->fd, HSM_FLAG_EVICT);
+	int ret = hsm_mark_clear(release->fd, HSM_FLAG_EMPTY);
 	bool abandoned;
 
+	if (!ret)
+		ret = hsm_mark_clear(release->fd, HSM_FLAG_EVICT);
 	pthread_mutex_lock(&release->lock);
 	release->ret = ret;
 	release->done = true;

@@ -25,6 +25,7 @@ static const struct {
 	{ HSM_FLAG_UNLISTED, "trusted.hsm.unlisted" },
 	{ HSM_FLAG_BELOW, "trusted.hsm.below" },
 	{ HSM_FLAG_CHANGED, "trusted.hsm.changed" },
+	{ HSM_FLAG_EMPTY, "trusted.hsm.empty" },
 };
 
 #define FLAGS (sizeof(flags_by_name) / sizeof(flags_by_name[0]))

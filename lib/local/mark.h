@@ -43,6 +43,12 @@ enum hsm_flag {
 	HSM_FLAG_BELOW = 1 << 9,
 	/* Changed here, a moment ago: never evicted; soon it is dirty. */
 	HSM_FLAG_CHANGED = 1 << 10,
+	/*
+	 * It is being emptied.  What is still here is the remote's, whatever its
+	 * mtime: the kernel moves that before it makes the hole, and a power
+	 * loss can come between.
+	 */
+	HSM_FLAG_EMPTY = 1 << 11,
 };
 
 struct hsm_mark {

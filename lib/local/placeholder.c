@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "local/extent.h"
 #include "local/mtime.h"
 #include "local/seal.h"
 
@@ -26,6 +27,27 @@ int hsm_placeholder_renew(int fd, const struct hsm_mark *mark)
 		ret = -errno;
 	mtime = hsm_mark_mtime(mark);
 	return ret ? ret : hsm_mtime_set(fd, &mtime);
+}
+
+int hsm_placeholder_emptied(int fd, const struct hsm_mark *mark)
+{
+	struct timespec mtime = hsm_mark_mtime(mark);
+	int ret = hsm_mtime_set(fd, &mtime);
+
+	return ret ? ret : hsm_mark_clear(fd, HSM_FLAG_EMPTY);
+}
+
+int hsm_placeholder_empty(int fd, const struct hsm_mark *mark)
+{
+	int ret = hsm_mark_set(fd, HSM_FLAG_EMPTY), after;
+
+	/* Holes are no longer content; then they may come. */
+	if (!ret)
+		ret = hsm_mark_clear(fd, HSM_FLAG_WHOLE);
+	if (!ret)
+		ret = hsm_extent_punch(fd);
+	after = hsm_placeholder_emptied(fd, mark);
+	return ret ? ret : after;
 }
 
 int hsm_placeholder_create(int dir_fd, const char *name,

@@ -35,6 +35,16 @@ int hsm_placeholder_mkdir(int dir_fd, const char *name,
 			  bool repair, bool *made);
 
 /*
+ * Give up the content of the unchanged file `fd` (open for writing, with a
+ * lease), which is then a placeholder of `mark`.  Killed or without power on the
+ * way, it is still an unchanged file.
+ */
+int hsm_placeholder_empty(int fd, const struct hsm_mark *mark);
+
+/* The end of that, also for one who finds HSM_FLAG_EMPTY: the mtime of `mark`. */
+int hsm_placeholder_emptied(int fd, const struct hsm_mark *mark);
+
+/*
  * Give the placeholder `fd` (open for writing), of which nothing is here, the
  * version of `mark`: size, mtime and the mark itself.
  */

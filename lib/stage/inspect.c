@@ -33,7 +33,8 @@ bool hsm_facts_dirty(const struct hsm_facts *facts)
 
 	return facts->flags & (HSM_FLAG_DIRTY | HSM_FLAG_CHANGED) ||
 	       hsm_facts_resized(facts) ||
-	       (complete && facts->mark.version.size && !has_mtime(facts));
+	       (complete && facts->mark.version.size && !has_mtime(facts) &&
+		!(facts->flags & HSM_FLAG_EMPTY));
 }
 
 static int look_at_content(int fd, struct hsm_facts *facts)
