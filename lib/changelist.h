@@ -13,7 +13,7 @@ struct hsm_change_entry {
 	uint32_t what;           /* enum hsm_record_what */
 	uint16_t path_len, from_len;
 	bool exists, directory, covered, replaced, moved, renamed, rescan;
-	bool anew;               /* see archive_plan.c */
+	bool anew;               /* see archive/plan.c */
 };
 
 struct hsm_changes {

@@ -30,6 +30,7 @@ files() { # [PATHSPEC...]
 	# "lib": the files beside hsm.h, which make its functions out of the engine.
 	declare -A may=(
 		[cmd]="cmd hsm.h base" [hsm.h]="base"
+		[archive]="archive lib hsm.h journal local base"
 		[lib]="lib hsm.h engine journal stage local remote base"
 		[engine]="engine hsm.h journal stage local remote base" [journal]="journal local base"
 		[stage]="stage local remote base" [local]="local base" [remote]="remote base" [base]="base"
@@ -46,7 +47,7 @@ files() { # [PATHSPEC...]
 		case $to in
 		*/*) to=${to%%/*} ;;
 		hsm.h) ;;
-		*) to=$from ;;
+		*) [ "$from" = cmd ] && to=cmd || to=lib ;;
 		esac
 		[[ " ${may[$from]-} " == *" $to "* ]] || wrong+="$file: $line"$'\n'
 	done < <(grep -H '^#include "' cmd/*.[ch] lib/*.[ch] lib/*/*.[ch])

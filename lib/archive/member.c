@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "archive_add.h"
+#include "archive/member.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,129 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "archive_attr.h"
+#include "archive/attr.h"
+#include "archive/content.h"
 #include "base/cleanup.h"
-#include "failure.h"
 #include "local/beneath.h"
 #include "local/extent.h"
 
 enum { TRIES = 8 };
-
-static int fail(struct hsm_archive *archive, const char *path, int error)
-{
-	return hsm_failure_set(archive->failure, error, "%s/%s: %s",
-			       archive->name, path, strerror(-error));
-}
-
-int hsm_archive_fail(struct hsm_archive *archive, const char *path)
-{
-	int error = archive_errno(archive->to);
-	const char *why = archive_error_string(archive->to);
-
-	error = error > 0 ? error : EIO;
-	return hsm_failure_set(archive->failure, -error,
-			       "%s: cannot be written: %s: %s", path,
-			       why ? why : "archive", strerror(error));
-}
-
-static int write_bytes(struct hsm_archive *archive, const void *bytes,
-		       size_t len)
-{
-	while (len) {
-		la_ssize_t n = archive_write_data(archive->to, bytes, len);
-
-		if (n < 0)
-			return hsm_archive_fail(archive, archive->file);
-		if (!n)
-			return 0;
-		bytes = (const char *)bytes + n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int write_zeros(struct hsm_archive *archive, uint64_t len)
-{
-	int ret = 0;
-
-	/* They are passed over, and never looked at. */
-	while (!ret && len) {
-		size_t n = len < HSM_ARCHIVE_ZEROS ? (size_t)len :
-						     HSM_ARCHIVE_ZEROS;
-
-		ret = write_bytes(archive, archive->zeros, n);
-		len -= n;
-	}
-	return ret;
-}
-
-/* -EAGAIN: the file has become shorter. */
-static int write_range(struct hsm_archive *archive, const char *path, int fd,
-		       uint64_t off, uint64_t len)
-{
-	int ret = 0;
-
-	while (!ret && len) {
-		size_t want = len < HSM_ARCHIVE_BUFFER ? (size_t)len :
-							 HSM_ARCHIVE_BUFFER;
-		ssize_t n = pread(fd, archive->buffer, want, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail(archive, path, -errno);
-		if (!n)
-			return -EAGAIN;
-		ret = write_bytes(archive, archive->buffer, (size_t)n);
-		off += (uint64_t)n;
-		len -= (uint64_t)n;
-	}
-	return ret;
-}
-
-/* The content, along the map of what is no hole in `entry`. */
-static int write_content(struct hsm_archive *archive, const char *path, int fd,
-			 struct archive_entry *entry)
-{
-	uint64_t size = (uint64_t)archive_entry_size(entry), at = 0;
-	la_int64_t off, len;
-	int ret = 0;
-
-	if (!archive_entry_sparse_count(entry))
-		return write_range(archive, path, fd, 0, size);
-	archive_entry_sparse_reset(entry);
-	while (!ret && archive_entry_sparse_next(entry, &off, &len) ==
-			       ARCHIVE_OK) {
-		ret = write_zeros(archive, (uint64_t)off - at);
-		if (!ret)
-			ret = write_range(archive, path, fd, (uint64_t)off,
-					  (uint64_t)len);
-		at = (uint64_t)(off + len);
-	}
-	return ret ? ret : write_zeros(archive, size - at);
-}
-
-static void map_holes(struct archive_entry *entry, int fd,
-		      const struct stat *st)
-{
-	off_t at = 0, hole = 0;
-
-	if (st->st_blocks * 512 >= st->st_size)
-		return;
-	while (at < st->st_size && (at = lseek(fd, at, SEEK_DATA)) >= 0) {
-		hole = lseek(fd, at, SEEK_HOLE);
-		if (hole < 0)
-			hole = st->st_size;
-		if (hole > st->st_size)
-			hole = st->st_size;
-		if (at < hole)
-			archive_entry_sparse_add_entry(entry, at, hole - at);
-		at = hole;
-	}
-	/* Nothing but a hole. */
-	if (!archive_entry_sparse_count(entry))
-		archive_entry_sparse_add_entry(entry, 0, 0);
-}
 
 /* The file of `fd` in the tree of whoever can fill it. */
 static int find_file(struct hsm_archive *archive, const char *path, int fd,
@@ -181,13 +65,13 @@ static int bring(struct hsm_archive *archive, const char *path, int fd)
 	}
 	if (file.fd >= 0)
 		close(file.fd);
-	return ret < 0 ? fail(archive, path, ret) : 0;
+	return ret < 0 ? hsm_archive_fail(archive, path, ret) : 0;
 }
 
 static int write_header(struct hsm_archive *archive, struct archive_entry *entry)
 {
 	return archive_write_header(archive->to, entry) < ARCHIVE_WARN ?
-	       hsm_archive_fail(archive, archive->file) : 0;
+	       hsm_archive_fail_self(archive) : 0;
 }
 
 /* A new entry for what is at `fd` (O_PATH); NULL, and -errno in `*error`. */
@@ -229,17 +113,17 @@ static int write_object(struct hsm_archive *archive, const char *path,
 	int ret;
 
 	if (fstat(fd >= 0 ? fd : path_fd, &st) < 0)
-		return fail(archive, path, -errno);
+		return hsm_archive_fail(archive, path, -errno);
 	entry = describe(path, path_fd, &st, &ret);
 	if (!entry)
-		return fail(archive, path, ret);
+		return hsm_archive_fail(archive, path, ret);
 	if (first)
 		archive_entry_linkify(archive->links, &entry, &rest);
 	if (fd >= 0 && !archive_entry_hardlink(entry))
-		map_holes(entry, fd, &st);
+		hsm_archive_content_map(entry, fd, &st);
 	ret = write_header(archive, entry);
 	if (!ret && fd >= 0 && !archive_entry_hardlink(entry)) {
-		ret = write_content(archive, path, fd, entry);
+		ret = hsm_archive_content_write(archive, path, fd, entry);
 		if (!ret && fstat(fd, &after) == 0 &&
 		    (after.st_mtim.tv_sec != st.st_mtim.tv_sec ||
 		     after.st_mtim.tv_nsec != st.st_mtim.tv_nsec))
@@ -270,7 +154,7 @@ int hsm_archive_add(struct hsm_archive *archive,
 	if (!ret && fstat(path_fd, &st) < 0)
 		ret = -errno;
 	if (ret < 0)
-		return gone(ret) ? 0 : fail(archive, path, ret);
+		return gone(ret) ? 0 : hsm_archive_fail(archive, path, ret);
 	if (item->directory != S_ISDIR(st.st_mode) ||
 	    (st.st_dev == archive->dev && st.st_ino == archive->ino))
 		return 0;
@@ -284,7 +168,7 @@ int hsm_archive_add(struct hsm_archive *archive,
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
 		fd = open(link, O_RDONLY | O_NOATIME | O_CLOEXEC);
 		if (fd < 0)
-			return fail(archive, path, -errno);
+			return hsm_archive_fail(archive, path, -errno);
 		ret = bring(archive, path, fd);
 	}
 	for (tries = 0; !ret && tries < TRIES; tries++) {
@@ -295,7 +179,7 @@ int hsm_archive_add(struct hsm_archive *archive,
 			"while it was read: once more", archive->name, path);
 		ret = 0;
 	}
-	return ret ? ret : fail(archive, path, -EAGAIN);
+	return ret ? ret : hsm_archive_fail(archive, path, -EAGAIN);
 }
 
 int hsm_archive_add_text(struct hsm_archive *archive, const char *path,
@@ -312,5 +196,5 @@ int hsm_archive_add_text(struct hsm_archive *archive, const char *path,
 	archive_entry_set_mtime(entry, time(NULL), 0);
 	ret = write_header(archive, entry);
 	archive_entry_free(entry);
-	return ret ? ret : write_bytes(archive, text, len);
+	return ret ? ret : hsm_archive_content_bytes(archive, text, len);
 }

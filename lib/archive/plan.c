@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "archive_plan.h"
+#include "archive/plan.h"
 
 #include <errno.h>
 #include <stdio.h>

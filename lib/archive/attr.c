@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "archive_attr.h"
+#include "archive/attr.h"
 
 #include <archive.h>
 #include <endian.h>

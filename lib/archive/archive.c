@@ -8,10 +8,28 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "archive_add.h"
-#include "archive_plan.h"
+#include "archive/archive.h"
+#include "archive/member.h"
+#include "archive/plan.h"
 #include "base/cleanup.h"
 #include "failure.h"
+
+int hsm_archive_fail(struct hsm_archive *archive, const char *path, int error)
+{
+	return hsm_failure_set(archive->failure, error, "%s/%s: %s",
+			       archive->name, path, strerror(-error));
+}
+
+int hsm_archive_fail_self(struct hsm_archive *archive)
+{
+	int error = archive_errno(archive->to);
+	const char *why = archive_error_string(archive->to);
+
+	error = error > 0 ? error : EIO;
+	return hsm_failure_set(archive->failure, -error,
+			       "%s: cannot be written: %s: %s", archive->file,
+			       why ? why : "archive", strerror(error));
+}
 
 static int no_filter(struct archive *archive)
 {
@@ -74,7 +92,7 @@ static int begin(struct hsm_archive *archive, const char *file, int fd)
 				      "pax:xattrheader=SCHILY") < ARCHIVE_OK ||
 	    forms[form_of(file)].filter(archive->to) < ARCHIVE_OK ||
 	    archive_write_open_fd(archive->to, fd) < ARCHIVE_OK)
-		return hsm_archive_fail(archive, file);
+		return hsm_archive_fail_self(archive);
 	if (fstat(fd, &st) < 0)
 		return hsm_failure_set_errno(archive->failure, -errno, file);
 	archive->dev = st.st_dev;
@@ -186,7 +204,7 @@ static int write_file(struct hsm_archive *archive, struct hsm_changes *changes,
 	if (!ret)
 		ret = write_all(archive, changes);
 	if (!ret && archive_write_close(archive->to) < ARCHIVE_OK)
-		ret = hsm_archive_fail(archive, file);
+		ret = hsm_archive_fail_self(archive);
 	if (!ret) {
 		ret = publish(beside, file, fd);
 		if (ret < 0)
