@@ -9,10 +9,10 @@
 
 #include "base/cleanup.h"
 #include "changelist.h"
-#include "engine/control.h"
 #include "failure.h"
 #include "hsm.h"
 #include "journal/home.h"
+#include "server/control.h"
 #include "tree.h"
 
 enum { KEEP = 16 };

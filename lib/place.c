@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "engine/control.h"
 #include "failure.h"
 #include "local/mark.h"
 #include "local/mount.h"
 #include "local/watch.h"
 #include "place.h"
+#include "server/control.h"
 
 enum { PAUSE_MS = 50, LAST_TRIES = 60 };
 

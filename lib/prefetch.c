@@ -6,12 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/crawl.h"
-#include "engine/deep.h"
-#include "engine/request.h"
-#include "tree.h"
-
 #include "base/cleanup.h"
+#include "engine/request.h"
+#include "names/crawl.h"
+#include "names/deep.h"
+#include "tree.h"
 
 enum { JOBS_MAX = 256 };
 

@@ -11,13 +11,14 @@
 #include <time.h>
 
 #include "base/cleanup.h"
-#include "engine/control.h"
-#include "engine/deny.h"
-#include "engine/lazy.h"
 #include "failure.h"
 #include "local/mount.h"
 #include "local/seal.h"
+#include "names/lazy.h"
 #include "place.h"
+#include "server/control.h"
+#include "server/deny.h"
+#include "server/guard.h"
 #include "survey.h"
 
 const char hsm_serve_whole_for[] =

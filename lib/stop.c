@@ -9,10 +9,10 @@
 #include <sys/pidfd.h>
 
 #include "base/cleanup.h"
-#include "engine/control.h"
 #include "failure.h"
 #include "local/mount.h"
 #include "place.h"
+#include "server/control.h"
 
 /* The guard: as the worker knows it, or else as it made the socket. */
 static int find_guard(int fd, pid_t *pid)

@@ -14,12 +14,12 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "engine/control.h"
 #include "failure.h"
 #include "hsm.h"
 #include "journal/group.h"
 #include "journal/tracker.h"
 #include "local/mount.h"
+#include "server/control.h"
 
 /*
  * Events wait this long: those of one file by one process are one by then, and

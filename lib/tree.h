@@ -6,10 +6,10 @@
 #ifndef HSM_TREE_H
 #define HSM_TREE_H
 
-#include "engine/control.h"
 #include "engine/engine.h"
 #include "hsm.h"
 #include "local/store.h"
+#include "server/control.h"
 
 struct hsm_tree {
 	struct hsm_tree *next;

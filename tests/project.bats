@@ -26,14 +26,17 @@ files() { # [PATHSPEC...]
 	[ -z "$without" ] || fail "without SPDX line: $without"
 }
 
-@test "2 project: includes point one way: cmd, hsm.h, engine, stage or journal, local or remote, base" {
-	# "lib": the files beside hsm.h, which make its functions out of the engine.
+@test "2 project: includes point one way: cmd, hsm.h, server, names, engine, stage or journal, local or remote, base" {
+	# "lib": the files beside hsm.h, which make its functions out of the rest.
 	declare -A may=(
 		[cmd]="cmd hsm.h base" [hsm.h]="base"
 		[archive]="archive lib hsm.h journal local base"
-		[lib]="lib hsm.h engine journal stage local remote base"
-		[engine]="engine hsm.h journal stage local remote base" [journal]="journal local base"
-		[stage]="stage local remote base" [local]="local base" [remote]="remote base" [base]="base"
+		[lib]="lib hsm.h server names engine journal local base"
+		[server]="server names engine journal stage local base"
+		[names]="names engine stage local remote base"
+		[engine]="engine hsm.h stage local remote base"
+		[journal]="journal local base" [stage]="stage local remote base"
+		[local]="local base" [remote]="remote base" [base]="base"
 	)
 	local file line from to wrong=
 	while IFS=: read -r file line; do

@@ -32,24 +32,4 @@ struct hsm_service {
 int hsm_service_remote(const struct hsm_service *service,
 		       struct hsm_remote **out, char *error, size_t error_size);
 
-/*
- * Between two workers: put the events that the dead one had read and not put
- * away into slots, and close everything it had open but for what waiting events
- * need: the table of descriptors is shared, it outlives a worker.  Only while
- * no worker runs.  Allocates nothing.
- */
-void hsm_worker_recover(struct hsm_service *service);
-
-/*
- * In a new worker, before it fills anything: put the times back that the dead one
- * had moved by a write and not put back.
- */
-void hsm_worker_restore_times(struct hsm_engine *engine);
-
-/* The worker's whole life; the exit status is of no interest. */
-void hsm_worker_main(struct hsm_service *service);
-
-/* The guard's: returns when DIR is unmounted and nobody waits any more. */
-int hsm_guard_run(struct hsm_service *service);
-
 #endif

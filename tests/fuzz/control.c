@@ -11,10 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/control.h"
 #include "engine/engine.h"
-#include "engine/journal.h"
 #include "fuzz.h"
+#include "server/control.h"
+#include "server/journal.h"
 
 /* A server that has no tree: whatever it is asked for, it can only refuse. */
 static struct hsm_engine engine;

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/snapshot.h"
+#include "names/snapshot.h"
 
 static char scratch[64];
 static int store;
