@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -38,9 +39,20 @@ static inline void hsm_cleanup_closedir(DIR **dir)
 	}
 }
 
+static inline void hsm_cleanup_fclose(FILE **file)
+{
+	if (*file) {
+		int saved = errno;
+
+		fclose(*file);
+		errno = saved;
+	}
+}
+
 #define HSM_FREE __attribute__((cleanup(hsm_cleanup_free)))
 #define HSM_CLOSE __attribute__((cleanup(hsm_cleanup_close)))
 #define HSM_CLOSEDIR __attribute__((cleanup(hsm_cleanup_closedir)))
+#define HSM_FCLOSE __attribute__((cleanup(hsm_cleanup_fclose)))
 
 static inline int hsm_steal_fd(int *fd)
 {

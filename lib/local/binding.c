@@ -38,7 +38,7 @@ static const char *part_of(const struct hsm_mountinfo *line,
 	const char *top = !strcmp(home->root, "/") ? "" : home->root;
 	const char *part;
 
-	if (strcmp(line->device, home->device))
+	if (line->device != home->device)
 		return NULL;
 	part = hsm_binding_part(line->root, top);
 	return part && *part == '/' ? part + 1 : part;
@@ -101,7 +101,7 @@ static int read_table(FILE *table, uint64_t id, struct hsm_binding **all,
 
 int hsm_binding_list(uint64_t home, struct hsm_binding **out, size_t *count)
 {
-	FILE *table = fopen("/proc/thread-self/mountinfo", "re");
+	HSM_FCLOSE FILE *table = fopen("/proc/thread-self/mountinfo", "re");
 	int ret;
 
 	*out = NULL;
@@ -109,7 +109,6 @@ int hsm_binding_list(uint64_t home, struct hsm_binding **out, size_t *count)
 	if (!table)
 		return -errno;
 	ret = read_table(table, home, out, count);
-	fclose(table);
 	if (ret) {
 		free(*out);
 		*out = NULL;

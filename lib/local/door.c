@@ -3,16 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "local/mount.h"
-#include "local/mountinfo.h"
 
 static FILE *open_table(int proc)
 {
@@ -26,18 +23,18 @@ static FILE *open_table(int proc)
 
 bool hsm_door_next(struct hsm_door_walk *walk, struct hsm_door *out)
 {
-	unsigned int major, minor;
+	struct hsm_mountinfo *line = &walk->line;
 
 	if (!walk->file)
 		walk->file = open_table(walk->proc);
-	while (walk->file && getline(&walk->text, &walk->size, walk->file) > 0) {
-		if (!strstr(walk->text, " - autofs hsm ") ||
-		    sscanf(walk->text, "%" SCNu64 " %" SCNu64 " %u:%u %*s %4095s",
-			   &out->mount, &out->parent, &major, &minor,
-			   out->path) != 5)
+	while (walk->file && hsm_mountinfo_next(walk->file, &walk->text,
+						&walk->size, line)) {
+		if (!line->trigger)
 			continue;
-		out->device = (uint32_t)makedev(major, minor);
-		hsm_mountinfo_unescape(out->path);
+		out->mount = line->mount;
+		out->parent = line->parent;
+		out->device = (uint32_t)line->device;
+		strcpy(out->path, line->path);
 		return true;
 	}
 	return false;

@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "local/mountinfo.h"
+
 struct hsm_door {
 	uint64_t mount;   /* the trigger's */
 	uint64_t parent;  /* the mount that it is on */
@@ -29,6 +31,7 @@ struct hsm_door_walk {
 	FILE *file;
 	char *text;
 	size_t size;
+	struct hsm_mountinfo line;
 };
 
 /* Whether there is one more, in `*out`. */

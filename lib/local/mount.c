@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "local/mountinfo.h"
 
 #ifndef STATX_ATTR_MOUNT_ROOT
 #define STATX_ATTR_MOUNT_ROOT 0x00002000
@@ -41,30 +42,23 @@ int hsm_mount_id(const char *path, uint64_t *id)
 
 int hsm_mount_is_whole(int fd)
 {
-	HSM_FREE char *line = NULL;
-	FILE *mounts = NULL;
+	HSM_FCLOSE FILE *table = NULL;
+	HSM_FREE char *text = NULL;
+	struct hsm_mountinfo line;
 	struct statx st;
 	size_t size = 0;
-	int whole = -ENOENT;
 
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
 		return -errno;
 	if (!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
 		return 0;
-	mounts = fopen("/proc/self/mountinfo", "re");
-	if (!mounts)
+	table = fopen("/proc/self/mountinfo", "re");
+	if (!table)
 		return -errno;
-	while (whole < 0 && getline(&line, &size, mounts) > 0) {
-		unsigned long long id;
-		char root[3];
-
-		/* ID PARENT MAJOR:MINOR ROOT ... */
-		if (sscanf(line, "%llu %*s %*s %2s", &id, root) == 2 &&
-		    id == st.stx_mnt_id)
-			whole = !strcmp(root, "/");
-	}
-	fclose(mounts);
-	return whole;
+	while (hsm_mountinfo_next(table, &text, &size, &line))
+		if (line.mount == st.stx_mnt_id)
+			return !strcmp(line.root, "/");
+	return -ENOENT;
 }
 
 int hsm_mount_id_of(int fd, uint64_t *id)

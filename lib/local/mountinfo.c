@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
-void hsm_mountinfo_unescape(char *text)
+/* In place: \ooo for space, tab, ... */
+static void unescape(char *text)
 {
 	char *out = text;
 
@@ -24,14 +26,17 @@ void hsm_mountinfo_unescape(char *text)
 bool hsm_mountinfo_next(FILE *table, char **text, size_t *size,
 			struct hsm_mountinfo *out)
 {
+	unsigned int major, minor;
+
 	while (getline(text, size, table) > 0) {
 		out->trigger = strstr(*text, " - autofs hsm ");
-		if (sscanf(*text, "%" SCNu64 " %" SCNu64 " %31s %4095s %4095s",
-			   &out->mount, &out->parent, out->device, out->root,
-			   out->path) != 5)
+		if (sscanf(*text, "%" SCNu64 " %" SCNu64 " %u:%u %4095s %4095s",
+			   &out->mount, &out->parent, &major, &minor, out->root,
+			   out->path) != 6)
 			continue;
-		hsm_mountinfo_unescape(out->root);
-		hsm_mountinfo_unescape(out->path);
+		out->device = makedev(major, minor);
+		unescape(out->root);
+		unescape(out->path);
 		return true;
 	}
 	return false;

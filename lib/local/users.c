@@ -15,18 +15,10 @@
 #include "local/mark.h"
 #include "local/mountinfo.h"
 
-static void cleanup_file(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
-#define CLOSE_FILE __attribute__((cleanup(cleanup_file)))
-
 int hsm_users_describe(struct hsm_users_tree *tree, uint64_t store,
 		       int tree_fd, uint64_t mount_id)
 {
-	CLOSE_FILE FILE *file = fopen("/proc/self/mountinfo", "re");
+	HSM_FCLOSE FILE *file = fopen("/proc/self/mountinfo", "re");
 	HSM_FREE char *text = NULL;
 	size_t size = 0;
 	struct hsm_mountinfo line;
@@ -39,7 +31,7 @@ int hsm_users_describe(struct hsm_users_tree *tree, uint64_t store,
 	while (hsm_mountinfo_next(file, &text, &size, &line)) {
 		if (line.mount != mount_id)
 			continue;
-		memcpy(tree->mount_device, line.device, sizeof(line.device));
+		tree->mount_device = line.device;
 		memcpy(tree->root, line.root, sizeof(line.root));
 		return 0;
 	}
@@ -97,7 +89,7 @@ static bool is_at(const struct hsm_users_tree *tree, const char *pid,
 static bool mounted_in(const struct hsm_users_tree *tree, const char *pid)
 {
 	char path[64];
-	CLOSE_FILE FILE *file = NULL;
+	HSM_FCLOSE FILE *file = NULL;
 	HSM_FREE char *text = NULL;
 	size_t size = 0, len = strlen(tree->root);
 	struct hsm_mountinfo line;
@@ -105,7 +97,7 @@ static bool mounted_in(const struct hsm_users_tree *tree, const char *pid)
 	snprintf(path, sizeof(path), "/proc/%.20s/mountinfo", pid);
 	file = fopen(path, "re");
 	while (file && hsm_mountinfo_next(file, &text, &size, &line)) {
-		if (strcmp(line.device, tree->mount_device) ||
+		if (line.device != tree->mount_device ||
 		    strncmp(line.root, tree->root, len) ||
 		    (line.root[len] && line.root[len] != '/'))
 			continue;

@@ -12,7 +12,7 @@
 struct hsm_users_tree {
 	uint64_t store;        /* what its marks say */
 	dev_t device;          /* st_dev of its files */
-	char mount_device[32]; /* "MAJOR:MINOR" */
+	dev_t mount_device;    /* of its file system; on btrfs another one */
 	char root[PATH_MAX];   /* its path within the file system */
 };
 
