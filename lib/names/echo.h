@@ -10,8 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "remote/remote.h"
+
 /* So many directories above are looked at; so many of them alike are a loop. */
 enum { HSM_ECHO_ABOVE = 16, HSM_ECHO_LOOP = 3 };
+
+/* The hash of one entry; that of a listing is their sum, in whatever order. */
+uint64_t hsm_echo_hash(const struct hsm_entry *entry);
 
 /*
  * Remember that the directory `fd`, somewhere below `tree`, has a listing with
