@@ -20,4 +20,7 @@ DIR *hsm_fd_list(int at, const char *path);
  */
 bool hsm_fd_path(int fd, char path[PATH_MAX]);
 
+/* Whether both are open on the same file. */
+bool hsm_fd_same(int a, int b);
+
 #endif

@@ -39,14 +39,6 @@ uint64_t hsm_echo_hash(const struct hsm_entry *entry)
 	return hash;
 }
 
-static bool is_same(int a, int b)
-{
-	struct stat x, y;
-
-	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
-	       x.st_dev == y.st_dev;
-}
-
 bool hsm_echo_heard(int tree, int fd, uint64_t hash)
 {
 	HSM_CLOSE int at = dup(fd);
@@ -55,7 +47,7 @@ bool hsm_echo_heard(int tree, int fd, uint64_t hash)
 	/* Without it a loop only goes on longer. */
 	if (fsetxattr(fd, name, &hash, sizeof(hash), 0) < 0)
 		return false;
-	for (i = 0; i < HSM_ECHO_ABOVE && at >= 0 && !is_same(at, tree); i++) {
+	for (i = 0; i < HSM_ECHO_ABOVE && at >= 0 && !hsm_fd_same(at, tree); i++) {
 		int parent = openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		uint64_t other;
 

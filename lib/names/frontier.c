@@ -220,14 +220,6 @@ int hsm_frontier_cover_one(const struct hsm_frontier *frontier, int door, int fd
 	return ret ? ret : late;
 }
 
-static bool same(int a, int b)
-{
-	struct stat x, y;
-
-	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
-	       x.st_dev == y.st_dev;
-}
-
 int hsm_frontier_cover(const struct hsm_frontier *frontier, int door,
 		       const int *chain, unsigned int count,
 		       struct hsm_frontier_cover *out)
@@ -244,7 +236,7 @@ int hsm_frontier_cover(const struct hsm_frontier *frontier, int door,
 		if (!dir)
 			ret = -errno;
 		while (!ret && (fd = next_child(dir, &ret)) >= 0) {
-			if (i + 1 == count || !same(fd, chain[i + 1]))
+			if (i + 1 == count || !hsm_fd_same(fd, chain[i + 1]))
 				ret = cover_one(frontier, door, fd, out, &rest);
 			close(fd);
 		}
