@@ -2,14 +2,10 @@
 #include "server/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -24,15 +20,12 @@
 #include "server/control.h"
 #include "server/journal.h"
 #include "server/loops.h"
+#include "server/readers.h"
 #include "server/recover.h"
-#include "stage/event.h"
-#include "stage/respond.h"
 
 enum {
 	/* Descriptors of one connection, and of the rest but waiting events. */
 	CONN_FDS = 4, OTHER_FDS = 64, FEWEST_EVENTS = 4, AHEAD_SHARE = 8,
-	SMALLEST_EVENT = sizeof(uint64_t) * 3,
-	AT_ONCE = 2, /* a buffer for the largest event has room for two of those */
 };
 
 struct worker {
@@ -40,229 +33,8 @@ struct worker {
 	struct hsm_engine engine;
 	struct hsm_control_server control;
 	struct hsm_engine_journal journal;
-	unsigned long event_fds; /* so many events may wait at a time */
-	atomic_ulong reading;    /* that may come out of read() just now */
+	struct hsm_readers readers;
 };
-
-struct reader {
-	struct worker *worker;
-	unsigned int index;
-	char *buffer;
-	int events; /* an epoll of the content group */
-};
-
-/* Begin with an event, as the calling thread's task. */
-static void begin(struct worker *worker, struct hsm_slot *slot)
-{
-	struct hsm_handle handle;
-	int ret = hsm_handle_get(slot->event.fd, &handle);
-
-	if (ret) {
-		hsm_slot_answer(&worker->engine, slot, ret);
-		return;
-	}
-	hsm_task_begin(&handle, 0);
-	hsm_dispatch(&worker->engine, slot, &handle, false);
-	hsm_task_end();
-}
-
-static const char *describe_cause(int cause)
-{
-	const char *text = cause > 0 ? sigdescr_np(cause) : NULL;
-
-	if (cause == HSM_CAUSE_HUNG)
-		return "it hung";
-	return text ? text : "it was killed";
-}
-
-/*
- * A file on which workers die one after the other: it is not even looked at, but
- * for its name.  True: answered.
- */
-static bool give_up(struct worker *worker, struct hsm_slot *slot)
-{
-	struct hsm_engine *engine = &worker->engine;
-	struct hsm_handle handle;
-	char link[64], path[PATH_MAX];
-	ssize_t len;
-	int cause;
-
-	if (hsm_handle_get(slot->event.fd, &handle) < 0 ||
-	    !hsm_blame_condemned(engine->shared, &handle, &cause))
-		return false;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", slot->event.fd);
-	len = readlink(link, path, sizeof(path));
-	hsm_slot_answer(engine, slot, -EIO);
-	hsm_log(engine->log, HSM_LOG_ERROR, "%.*s: the worker died %u times on "
-		"it, last: %s; the read fails with EIO", len > 0 ? (int)len : 0,
-		path, HSM_BLAME_TRIES, describe_cause(cause));
-	return true;
-}
-
-/* Those who waited when the worker before this one died. */
-static void take_over(struct worker *worker)
-{
-	struct hsm_shared *shared = worker->service->shared;
-	unsigned int i;
-
-	for (i = 0; i < HSM_SLOTS; i++) {
-		struct hsm_slot *slot = &shared->slots[i];
-
-		if (atomic_load(&slot->used) != HSM_SLOT_USED)
-			continue;
-		atomic_fetch_add(&shared->heartbeat, 1);
-		if (!give_up(worker, slot))
-			begin(worker, slot);
-	}
-}
-
-/*
- * Whether one more event may be read: it brings a descriptor, and one too many
- * would be refused by the kernel.  Its room is taken until `reading` is given back.
- */
-static bool reserve_event(struct worker *worker)
-{
-	struct hsm_shared *shared = worker->service->shared;
-	unsigned long before = atomic_load(&worker->reading);
-
-	do {
-		if (atomic_load(&shared->count.waiting) + before + AT_ONCE >
-		    worker->event_fds)
-			return false;
-	} while (!atomic_compare_exchange_weak(&worker->reading, &before,
-					       before + AT_ONCE));
-	return true;
-}
-
-/*
- * One event: read() opens a file for each that it returns, and one that has to wait
- * for somebody's lease would hold up those before it.  There is just room for an
- * open; an access is longer.
- */
-static ssize_t read_event(int group, char *buffer)
-{
-	ssize_t len = read(group, buffer, SMALLEST_EVENT);
-
-	if (len < 0 && errno == EINVAL)
-		len = read(group, buffer, AT_ONCE * SMALLEST_EVENT);
-	return len;
-}
-
-/* Refused by the kernel already: for want of a descriptor, mostly. */
-static void note_refused(struct worker *worker, int error)
-{
-	atomic_fetch_add(&worker->engine.shared->count.errors, 1);
-	hsm_log(worker->engine.log, HSM_LOG_ERROR, "a reader was refused: %s",
-		strerror(error));
-}
-
-/* The events of `buffer` into slots; returns how many. */
-static size_t put_away(struct worker *worker, const char *buffer, size_t len,
-		       struct hsm_slot **slots)
-{
-	struct hsm_event event;
-	size_t count = 0, pos = 0;
-
-	while (hsm_event_next(buffer, len, &pos, &event) == 1) {
-		struct hsm_slot *slot;
-
-		if (event.fd < 0) {
-			note_refused(worker, -event.fd);
-			continue;
-		}
-		slot = hsm_slot_take(worker->engine.shared, &event);
-		if (slot) {
-			slots[count++] = slot;
-			continue;
-		}
-		/* There are as many as may be read at a time. */
-		note_refused(worker, ENFILE);
-		hsm_respond(worker->engine.watch.content, event.fd, -EIO);
-		close(event.fd);
-	}
-	return count;
-}
-
-/*
- * Read an event into shared memory, put it into its slot, then start with it: what
- * is half done when this process dies is found again.
- */
-static bool handle_event(struct worker *worker, char *buffer)
-{
-	struct hsm_slot *slots[AT_ONCE];
-	size_t count = 0, i;
-	ssize_t len;
-
-	if (!reserve_event(worker)) {
-		poll(NULL, 0, 2);
-		return false;
-	}
-	len = read_event(worker->service->watch.content, buffer);
-	if (len > 0) {
-		count = put_away(worker, buffer, (size_t)len, slots);
-		memset(buffer, 0, (size_t)len);
-	}
-	atomic_fetch_sub(&worker->reading, AT_ONCE);
-	for (i = 0; i < count; i++)
-		begin(worker, slots[i]);
-	return len > 0;
-}
-
-/*
- * The group wakes everybody who reads or polls it for each event, which costs more
- * than the event.  With an exclusive watch for each thread it wakes one of those
- * that have nothing to do.
- */
-static int watch_exclusively(int group)
-{
-	struct epoll_event readable = { .events = EPOLLIN | EPOLLEXCLUSIVE };
-	int fd = epoll_create1(EPOLL_CLOEXEC);
-
-	if (fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, group, &readable) == 0)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-static void *read_content(void *arg)
-{
-	struct reader reader = *(struct reader *)arg;
-	struct hsm_service *service = reader.worker->service;
-	struct epoll_event ready;
-
-	free(arg);
-	hsm_task_register(service->shared, HSM_TASK_READERS + reader.index);
-	while (!atomic_load(&service->shared->stopping)) {
-		/* Without asking first whether there are more. */
-		while (handle_event(reader.worker, reader.buffer))
-			;
-		epoll_wait(reader.events, &ready, 1, 500);
-	}
-	return NULL;
-}
-
-static int start_readers(struct worker *worker)
-{
-	unsigned int i;
-
-	for (i = 0; i < HSM_READERS; i++) {
-		struct reader *reader = malloc(sizeof(*reader));
-		pthread_t thread;
-
-		if (!reader)
-			return -ENOMEM;
-		*reader = (struct reader){
-			worker, i, worker->service->shared->buffers[i],
-			watch_exclusively(worker->service->watch.content),
-		};
-		if (reader->events < 0 ||
-		    pthread_create(&thread, NULL, read_content, reader))
-			return -EAGAIN;
-		pthread_detach(thread);
-	}
-	return 0;
-}
 
 /* A thread of its own: it writes marks, and waits when the disk is frozen. */
 static void *follow_changes(void *arg)
@@ -341,7 +113,9 @@ static void take_options(struct worker *worker)
 	/* Each try may take its time twice: to connect, and to answer. */
 	engine->patience_s = 2 * options->timeout_s *
 			     ((unsigned int)options->retries + 1);
-	worker->event_fds = share_descriptors(worker);
+	worker->readers.service = worker->service;
+	worker->readers.engine = engine;
+	worker->readers.room = share_descriptors(worker);
 }
 
 static int start_threads(struct worker *worker)
@@ -421,8 +195,8 @@ static void *work(void *arg)
 	 * the file is not complete: before anything is filled.
 	 */
 	hsm_changes_drain(&worker->engine, NULL);
-	take_over(worker);
-	if (start_readers(worker) < 0)
+	hsm_readers_take_over(&worker->readers);
+	if (hsm_readers_start(&worker->readers) < 0)
 		_exit(1);
 	serve(worker);
 	hsm_settle_stop(&worker->engine);
