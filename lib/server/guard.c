@@ -12,22 +12,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "base/cleanup.h"
 #include "engine/task.h"
 #include "local/mount.h"
-#include "server/control.h"
 #include "server/deny.h"
+#include "server/process.h"
 #include "server/recover.h"
 #include "server/worker.h"
 
@@ -40,7 +35,7 @@ struct guard {
 	struct hsm_service *service;
 	int signals;   /* a signalfd gives its reader's own signals */
 	int mounts;
-	/* pidfds, at numbers that never change: see hsm_worker_recover() */
+	/* pidfds, at numbers that never change: see recover.h */
 	int worker;
 	int standby;
 	int self;      /* the guard, for its standby */
@@ -52,64 +47,11 @@ struct guard {
 	unsigned int failed_starts;
 };
 
-static void be_unkillable(void)
-{
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, "-1000", 5) < 0)
-		errno = 0; /* not allowed in this container: go on without */
-	close(fd);
-}
-
-/* The child must not inherit the guard's protection: it may grow. */
-static void be_killable(void)
-{
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, "0", 1) < 0)
-		errno = 0;
-	close(fd);
-}
-
 /* Not to be swapped out, nor to be short of, when it is needed most. */
 static void hold_memory(struct hsm_shared *shared)
 {
 	if (mlock(shared, sizeof(*shared)) < 0)
 		errno = 0; /* not allowed in this container: go on without */
-}
-
-/* Have the pidfd of `pid` at the number `fd`; one that has ended is left there. */
-static void watch_process(pid_t pid, int fd)
-{
-	int process = (int)syscall(SYS_pidfd_open, pid, 0);
-
-	if (process < 0)
-		return;
-	dup3(process, fd, O_CLOEXEC);
-	close(process);
-}
-
-static void kill_process(int process)
-{
-	syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
-}
-
-static bool has_ended(int process)
-{
-	struct pollfd ready = { .fd = process, .events = POLLIN };
-
-	return poll(&ready, 1, 0) > 0;
-}
-
-/* One descriptor table for all; everything else as with fork(). */
-static pid_t clone_process(void)
-{
-	return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL,
-			      NULL);
 }
 
 /*
@@ -119,18 +61,6 @@ static pid_t clone_process(void)
 static pid_t word_of(pid_t guard)
 {
 	return -guard;
-}
-
-/* Not somebody else's process that got the number of one of ours. */
-static bool is_ours(pid_t pid)
-{
-	HSM_CLOSE int fd = -1;
-	char path[32], name[5] = "";
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 &&
-	       !strcmp(name, "hsm-");
 }
 
 /*
@@ -143,10 +73,10 @@ static bool claim_worker(struct guard *guard)
 	pid_t before = atomic_load(&shared->worker);
 
 	do {
-		if (before <= 0 || !is_ours(before))
+		if (before <= 0 || !hsm_process_is_ours(before))
 			continue;
-		watch_process(before, guard->worker);
-		if (!has_ended(guard->worker))
+		hsm_process_watch(before, guard->worker);
+		if (!hsm_process_has_ended(guard->worker))
 			return false;
 	} while (!atomic_compare_exchange_weak(&shared->worker, &before,
 					       word_of(getpid())));
@@ -175,19 +105,21 @@ static void start_worker(struct guard *guard)
 	hsm_worker_recover(guard->service);
 	if (guard->failed_starts >= STARTS)
 		refuse_waiting(guard);
-	pid = clone_process();
+	pid = hsm_process_clone();
 	if (pid == 0) {
 		if (!atomic_compare_exchange_strong(&shared->worker, &word,
 						    getpid()))
 			_exit(1);
-		be_killable();
+		/* It may grow. */
+		hsm_process_may_be_killed(true);
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		hsm_worker_main(guard->service);
 		_exit(1);
 	}
-	watch_process(pid, guard->worker);
-	while (atomic_load(&shared->worker) == word && !has_ended(guard->worker))
+	hsm_process_watch(pid, guard->worker);
+	while (atomic_load(&shared->worker) == word &&
+	       !hsm_process_has_ended(guard->worker))
 		poll(NULL, 0, 1);
 }
 
@@ -200,7 +132,7 @@ static void stand_by(struct guard *guard, pid_t guard_pid)
 	struct hsm_shared *shared = guard->service->shared;
 
 	prctl(PR_SET_NAME, "hsm-standby");
-	while (!has_ended(guard->self)) {
+	while (!hsm_process_has_ended(guard->self)) {
 		struct pollfd ready = { .fd = guard->self, .events = POLLIN };
 
 		poll(&ready, 1, -1);
@@ -216,8 +148,8 @@ static void stand_by(struct guard *guard, pid_t guard_pid)
 	hold_memory(shared);
 	/* The old one may have been killed between a clone and a look at it. */
 	guard->beat_at = guard->started = guard->looked = hsm_task_now();
-	if (is_ours(atomic_load(&shared->worker)))
-		watch_process(atomic_load(&shared->worker), guard->worker);
+	if (hsm_process_is_ours(atomic_load(&shared->worker)))
+		hsm_process_watch(atomic_load(&shared->worker), guard->worker);
 }
 
 static void start_standby(struct guard *guard)
@@ -226,13 +158,13 @@ static void start_standby(struct guard *guard)
 
 	do {
 		self = getpid();
-		watch_process(self, guard->self);
-		pid = clone_process();
+		hsm_process_watch(self, guard->self);
+		pid = hsm_process_clone();
 		if (pid == 0)
 			stand_by(guard, self);
 	} while (pid == 0);
 	atomic_store(&guard->service->shared->standby, pid);
-	watch_process(pid, guard->standby);
+	hsm_process_watch(pid, guard->standby);
 }
 
 static void replace_worker(struct guard *guard)
@@ -261,9 +193,9 @@ static void look_after(struct guard *guard)
 		;
 	if (atomic_load(&shared->stopping))
 		return;
-	if (has_ended(guard->worker))
+	if (hsm_process_has_ended(guard->worker))
 		replace_worker(guard);
-	if (has_ended(guard->standby))
+	if (hsm_process_has_ended(guard->standby))
 		start_standby(guard);
 }
 
@@ -289,7 +221,7 @@ static void check_heart(struct guard *guard)
 	hsm_log(service->options->log, HSM_LOG_ERROR,
 		"worker has not moved for %u s: replaced", timeout);
 	atomic_store(&shared->cause, HSM_CAUSE_HUNG);
-	kill_process(guard->worker);
+	hsm_process_kill(guard->worker);
 	guard->beat_at = guard->started = now;
 }
 
@@ -340,32 +272,12 @@ static void stop_worker(struct guard *guard)
 
 	if (write(guard->service->wake, &one, sizeof(one)) < 0)
 		errno = 0; /* it looks twice a second by itself */
-	for (tries = 0; !has_ended(guard->worker); tries++) {
+	for (tries = 0; !hsm_process_has_ended(guard->worker); tries++) {
 		if (tries == 500)
-			kill_process(guard->worker);
+			hsm_process_kill(guard->worker);
 		poll(NULL, 0, 10);
 		look_after(guard);
 	}
-}
-
-/* Whatever is open now, the caller's too, is no worker's. */
-static int note_descriptors(struct hsm_shared *shared)
-{
-	HSM_CLOSEDIR DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-
-	if (!dir)
-		return -errno;
-	while ((entry = readdir(dir))) {
-		int fd = atoi(entry->d_name);
-
-		if (entry->d_name[0] == '.' || fd == dirfd(dir) ||
-		    fd >= HSM_FD_MAX)
-			continue;
-		shared->own[fd / 64] |= UINT64_C(1) << (fd % 64);
-		shared->own_count++;
-	}
-	return 0;
 }
 
 static int open_descriptors(struct guard *guard)
@@ -389,7 +301,7 @@ static int open_descriptors(struct guard *guard)
 	if (guard->signals < 0 || guard->mounts < 0 || service->wake < 0 ||
 	    guard->worker < 0 || guard->standby < 0 || guard->self < 0)
 		return -errno;
-	return note_descriptors(service->shared);
+	return hsm_recover_note(service->shared);
 }
 
 int hsm_guard_run(struct hsm_service *service)
@@ -400,7 +312,7 @@ int hsm_guard_run(struct hsm_service *service)
 
 	if (ret < 0)
 		return ret;
-	be_unkillable();
+	hsm_process_may_be_killed(false);
 	hold_memory(shared);
 	guard.looked = hsm_task_now();
 	atomic_store(&shared->guard, getpid());

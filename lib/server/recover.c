@@ -21,13 +21,34 @@
  */
 #include "server/recover.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "local/mark.h"
 #include "local/mtime.h"
 #include "names/lazy.h"
+
+int hsm_recover_note(struct hsm_shared *shared)
+{
+	HSM_CLOSEDIR DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+
+		if (entry->d_name[0] == '.' || fd == dirfd(dir) ||
+		    fd >= HSM_FD_MAX)
+			continue;
+		shared->own[fd / 64] |= UINT64_C(1) << (fd % 64);
+		shared->own_count++;
+	}
+	return 0;
+}
 
 static bool in_slot(const struct hsm_shared *shared, int fd)
 {

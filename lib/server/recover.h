@@ -6,6 +6,12 @@
 #include "engine/service.h"
 
 /*
+ * Before the first worker: whatever is open now, the caller's too, is no worker's.
+ * -errno.
+ */
+int hsm_recover_note(struct hsm_shared *shared);
+
+/*
  * Between two workers: put the events that the dead one had read and not put
  * away into slots, and close everything it had open but for what waiting events
  * need: the table of descriptors is shared, it outlives a worker.  Only while
