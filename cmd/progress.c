@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "message.h"
 #include "options.h"
 
@@ -21,10 +22,7 @@ static struct {
 
 static int64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+	return hsm_clock_ns() / 1000000;
 }
 
 static int columns(void)

@@ -10,17 +10,18 @@
 #include <sys/xattr.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 
 /* The mark of the O_PATH descriptor `fd`: its store.  -ENODATA. */
 static int read_store_id(int fd, uint64_t *id)
 {
 	uint8_t value[HSM_MARK_MAX];
 	struct hsm_mark mark;
-	char path[64];
+	char path[HSM_FD_LINK];
 	ssize_t len;
 	int ret;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	hsm_fd_link(fd, path);
 	len = getxattr(path, "trusted.hsm", value, sizeof(value));
 	if (len < 0)
 		return -errno;
@@ -32,9 +33,8 @@ static int read_store_id(int fd, uint64_t *id)
 /* The directory above what `fd` is; the root of everything is its own. */
 static int open_parent(int fd)
 {
-	char link[64], path[PATH_MAX + 1], *slash;
+	char path[PATH_MAX], *slash;
 	struct stat st;
-	ssize_t len;
 	int parent;
 
 	if (fstat(fd, &st) < 0)
@@ -43,25 +43,12 @@ static int open_parent(int fd)
 		parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		return parent < 0 ? -errno : parent;
 	}
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, PATH_MAX);
-	if (len <= 0)
-		return -EXDEV;
-	path[len] = '\0';
-	slash = strrchr(path, '/');
+	slash = hsm_fd_path(fd, path) ? strrchr(path, '/') : NULL;
 	if (!slash)
 		return -EXDEV;
 	slash[slash == path] = '\0';
 	parent = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return parent < 0 ? -EXDEV : parent;
-}
-
-static bool same_directory(int a, int b)
-{
-	struct stat x, y;
-
-	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
-	       x.st_ino == y.st_ino;
 }
 
 /*
@@ -84,7 +71,7 @@ static int find_mark(int fd, uint64_t *id, int *top)
 		parent = open_parent(at);
 		if (parent < 0)
 			return parent;
-		if (same_directory(at, parent)) {
+		if (hsm_fd_same(at, parent)) {
 			close(parent);
 			break;
 		}
@@ -111,7 +98,7 @@ static int find_store(struct hsm_tree *tree, int top)
 			hsm_store_close(&tree->store);
 			return -ENOTCONN;
 		}
-		if (same_directory(at, parent)) {
+		if (hsm_fd_same(at, parent)) {
 			close(parent);
 			break;
 		}

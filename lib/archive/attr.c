@@ -8,12 +8,12 @@
 #include <linux/posix_acl_xattr.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 
 static bool begins(const char *name, const char *with)
 {
@@ -97,13 +97,13 @@ int hsm_archive_attr_read(int fd, struct archive_entry *entry)
 	HSM_FREE char *names = malloc(XATTR_LIST_MAX);
 	HSM_FREE unsigned char *value = malloc(XATTR_SIZE_MAX);
 	const char *name;
-	char path[64];
+	char path[HSM_FD_LINK];
 	ssize_t len, n;
 	int ret = 0;
 
 	if (!names || !value)
 		return -ENOMEM;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	hsm_fd_link(fd, path);
 	len = listxattr(path, names, XATTR_LIST_MAX);
 	if (len < 0)
 		return errno == EOPNOTSUPP ? 0 : -errno;

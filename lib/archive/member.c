@@ -11,6 +11,7 @@
 #include "archive/attr.h"
 #include "archive/content.h"
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "local/beneath.h"
 #include "local/extent.h"
 
@@ -22,7 +23,6 @@ static int find_file(struct hsm_archive *archive, const char *path, int fd,
 {
 	HSM_FREE char *whole = NULL;
 	HSM_CLOSE int found = -1;
-	struct stat here, there;
 	int ret;
 
 	if (asprintf(&whole, "%s/%s", archive->name, path) < 0) {
@@ -35,9 +35,7 @@ static int find_file(struct hsm_archive *archive, const char *path, int fd,
 						 O_NOATIME);
 	if (ret < 0)
 		return ret;
-	return fstat(fd, &here) == 0 && fstat(file->fd, &there) == 0 &&
-	       here.st_ino == there.st_ino && here.st_dev == there.st_dev ?
-	       0 : -EXDEV;
+	return hsm_fd_same(fd, file->fd) ? 0 : -EXDEV;
 }
 
 /*
@@ -147,7 +145,7 @@ int hsm_archive_add(struct hsm_archive *archive,
 	const char *path = item->path;
 	HSM_CLOSE int path_fd = hsm_beneath_open(archive->dir, path, O_PATH);
 	HSM_CLOSE int fd = -1;
-	char link[64];
+	char link[HSM_FD_LINK];
 	struct stat st;
 	int ret = path_fd < 0 ? path_fd : 0, tries;
 
@@ -165,7 +163,7 @@ int hsm_archive_add(struct hsm_archive *archive,
 	}
 	if (S_ISREG(st.st_mode)) {
 		/* Of the same file, as a reader who may have to wait for it. */
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
+		hsm_fd_link(path_fd, link);
 		fd = open(link, O_RDONLY | O_NOATIME | O_CLOEXEC);
 		if (fd < 0)
 			return hsm_archive_fail(archive, path, -errno);

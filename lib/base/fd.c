@@ -19,12 +19,17 @@ DIR *hsm_fd_list(int at, const char *path)
 	return dir;
 }
 
+void hsm_fd_link(int fd, char link[HSM_FD_LINK])
+{
+	snprintf(link, HSM_FD_LINK, "/proc/self/fd/%d", fd);
+}
+
 bool hsm_fd_path(int fd, char path[PATH_MAX])
 {
-	char link[64];
+	char link[HSM_FD_LINK];
 	ssize_t len;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	hsm_fd_link(fd, link);
 	errno = 0;
 	len = readlink(link, path, PATH_MAX - 1);
 	if (len == PATH_MAX - 1)

@@ -20,6 +20,10 @@ DIR *hsm_fd_list(int at, const char *path);
  */
 bool hsm_fd_path(int fd, char path[PATH_MAX]);
 
+/* Its name below /proc, for calls that take no O_PATH descriptor but a path. */
+enum { HSM_FD_LINK = 32 };
+void hsm_fd_link(int fd, char link[HSM_FD_LINK]);
+
 /* Whether both are open on the same file. */
 bool hsm_fd_same(int a, int b);
 

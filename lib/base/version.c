@@ -32,12 +32,3 @@ bool hsm_version_same(const struct hsm_version *known,
 		return strcmp(known->etag, now->etag) == 0;
 	return same_mtime(known, now);
 }
-
-bool hsm_version_finer(const struct hsm_version *known,
-		       const struct hsm_version *now)
-{
-	return (!known->etag[0] && now->etag[0]) ||
-	       known->precision < now->precision ||
-	       (known->size == HSM_SIZE_UNKNOWN &&
-		now->size != HSM_SIZE_UNKNOWN);
-}

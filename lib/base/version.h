@@ -38,11 +38,4 @@ struct hsm_version {
 bool hsm_version_same(const struct hsm_version *known,
 		      const struct hsm_version *now);
 
-/*
- * Whether `now` says something more exact than `known` about the same version
- * (an ETag or a finer mtime); then the caller may record it.  Pure.
- */
-bool hsm_version_finer(const struct hsm_version *known,
-		       const struct hsm_version *now);
-
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "local/placeholder.h"
 #include "stage/opener.h"
 
@@ -22,7 +23,7 @@ enum {
 static bool through(const struct hsm_admission *admission)
 {
 	if (!admission->call)
-		return hsm_away_now_ns() - admission->since_ns >
+		return hsm_clock_ns() - admission->since_ns >
 		       UNKNOWN_MS * INT64_C(1000000);
 	return hsm_opener_mark(admission->tid) != admission->call;
 }
@@ -75,7 +76,7 @@ int hsm_admission_add(struct hsm_engine *engine, const struct hsm_handle *handle
 	if (admission)
 		*admission = (struct hsm_admission){
 			.tid = tid, .call = seen ? hsm_opener_mark(tid) : 0,
-			.since_ns = hsm_away_now_ns(),
+			.since_ns = hsm_clock_ns(),
 		};
 	pthread_mutex_lock(&engine->lock);
 	if (truncates)
@@ -128,7 +129,7 @@ static bool wait_for_opens(struct hsm_engine *engine, struct hsm_object *object)
 {
 	unsigned int patience_s = engine->patience_s < LONGEST_S ?
 				  engine->patience_s : LONGEST_S;
-	int64_t end_ns = hsm_away_now_ns() + patience_s * INT64_C(1000000000);
+	int64_t end_ns = hsm_clock_ns() + patience_s * INT64_C(1000000000);
 	bool over, stop;
 
 	for (;;) {
@@ -137,7 +138,7 @@ static bool wait_for_opens(struct hsm_engine *engine, struct hsm_object *object)
 		over = !object->admissions;
 		stop = engine->stop;
 		pthread_mutex_unlock(&engine->lock);
-		if (over || stop || hsm_away_now_ns() > end_ns)
+		if (over || stop || hsm_clock_ns() > end_ns)
 			return over;
 		poll(NULL, 0, 1);
 	}

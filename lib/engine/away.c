@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "engine/engine.h"
 
 /* Rounds, each with a quarter of the patience of the one before. */
@@ -18,19 +19,11 @@ enum { ROUNDS = 3 };
 /* Nobody counts as patient who has waited less: failures can be quick. */
 #define SHORT_NS INT64_C(1000000000)
 
-int64_t hsm_away_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /* How long somebody has waited for `object` already; -1: nobody waits. */
 static int64_t waited_ns(const struct hsm_object *object)
 {
 	const struct hsm_waiter *w;
-	int64_t now = hsm_away_now_ns(), longest = -1;
+	int64_t now = hsm_clock_ns(), longest = -1;
 
 	for (w = object->waiters; w; w = w->next)
 		if (!w->ahead && now - w->since_ns > longest)
@@ -68,7 +61,7 @@ void hsm_away_end(struct hsm_engine *engine)
 void hsm_away_note(struct hsm_engine *engine, int error, int64_t began_ns)
 {
 	struct hsm_away *away = &engine->away;
-	int64_t took = hsm_away_now_ns() - began_ns;
+	int64_t took = hsm_clock_ns() - began_ns;
 
 	/* Anything else is an answer, or not the remote's fault. */
 	if (error != -ETIMEDOUT && error != -EHOSTUNREACH && error != -EIO)

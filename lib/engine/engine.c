@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "engine/engine.h"
 #include "engine/task.h"
 #include "stage/opener.h"
@@ -40,8 +41,13 @@ static void sleep_once(struct hsm_engine *engine)
 	pthread_cond_destroy(&self.wake);
 }
 
-int hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
-		     int64_t user)
+/*
+ * With the lock held: let one more thread look at `object`, when it is `user`'s
+ * turn; HSM_USER_AHEAD: when there is nothing better to do.  -ENOMEM: nobody will
+ * on this account.
+ */
+static int queue_object(struct hsm_engine *engine, struct hsm_object *object,
+			int64_t user)
 {
 	bool ahead = user == HSM_USER_AHEAD;
 	int ret = ahead ? hsm_queue_push_later(&engine->queue, object) :
@@ -218,7 +224,7 @@ static struct hsm_waiter *add_waiter(struct hsm_engine *engine,
 {
 	int64_t user = waiter->ahead ? HSM_USER_AHEAD : waiter->user;
 
-	waiter->since_ns = hsm_away_now_ns();
+	waiter->since_ns = hsm_clock_ns();
 	hsm_object_get(engine, object);
 	if (waiter->slot && !waiter->slot->event.open && !waiter->undecided &&
 	    !waiter->whole) {
@@ -228,11 +234,11 @@ static struct hsm_waiter *add_waiter(struct hsm_engine *engine,
 	if (hsm_waiter_satisfied(object, waiter)) {
 		waiter->next = NULL;
 		if (wants_ahead(engine, object))
-			hsm_engine_queue(engine, object, user);
+			queue_object(engine, object, user);
 		return waiter;
 	}
 	/* A thread looks even when one is on it: ranges go in parallel. */
-	waiter->error = hsm_engine_queue(engine, object, user);
+	waiter->error = queue_object(engine, object, user);
 	if (waiter->error) {
 		waiter->next = NULL;
 		return waiter;

@@ -168,17 +168,7 @@ bool hsm_engine_access(struct hsm_engine *engine, const struct hsm_handle *handl
 void hsm_engine_forget(struct hsm_engine *engine,
 		       const struct hsm_handle *handle);
 
-/*
- * With the lock held: let one more thread look at `object`, when it is `user`'s
- * turn; HSM_USER_AHEAD: when there is nothing better to do.  -ENOMEM: nobody will
- * on this account.
- */
-int hsm_engine_queue(struct hsm_engine *engine, struct hsm_object *object,
-		     int64_t user);
-
 /* ---- away.c; all with the lock held ---- */
-
-int64_t hsm_away_now_ns(void);
 
 /*
  * Before `conn` asks for `object`: how much patience those who wait for it have
@@ -197,9 +187,6 @@ void hsm_away_note(struct hsm_engine *engine, int error, int64_t began_ns);
 
 struct hsm_object *hsm_object_find(struct hsm_engine *engine,
 				   const struct hsm_handle *handle);
-struct hsm_object *hsm_object_make(struct hsm_engine *engine,
-				   const struct hsm_handle *handle,
-				   const struct hsm_facts *facts);
 
 /*
  * The object of the file that `fd` is, made when there is none.  What the facts say

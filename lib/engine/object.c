@@ -161,9 +161,9 @@ char *hsm_object_origin(struct hsm_engine *engine,
 	return origin;
 }
 
-struct hsm_object *hsm_object_make(struct hsm_engine *engine,
-				   const struct hsm_handle *handle,
-				   const struct hsm_facts *facts)
+static struct hsm_object *make_object(struct hsm_engine *engine,
+				      const struct hsm_handle *handle,
+				      const struct hsm_facts *facts)
 {
 	unsigned int bucket = bucket_of(handle);
 	struct hsm_object *object = calloc(1, sizeof(*object));
@@ -187,7 +187,7 @@ int hsm_object_of(struct hsm_engine *engine, const struct hsm_handle *handle,
 
 	if (!object) {
 		ret = hsm_inspect(fd, engine->store_id, facts);
-		if (!ret && !(object = hsm_object_make(engine, handle, facts)))
+		if (!ret && !(object = make_object(engine, handle, facts)))
 			ret = -ENOMEM;
 	} else if (!object->transfers && !object->loading && !object->writing &&
 		   (object->size != (uint64_t)facts->st.st_size ||

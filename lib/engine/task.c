@@ -9,6 +9,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 /*
  * A thread's alternate signal stack: a handler can run when the other one is
  * used up, and the kernel tells where it is (sigaltstack(2), ucontext_t), which
@@ -23,11 +25,7 @@ struct head {
 
 unsigned long long hsm_task_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (unsigned long long)ts.tv_sec * 1000 +
-	       (unsigned long long)ts.tv_nsec / 1000000 + 1;
+	return (unsigned long long)hsm_clock_ns() / 1000000 + 1;
 }
 
 int hsm_task_register(struct hsm_shared *shared, unsigned int index)

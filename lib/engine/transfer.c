@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "engine/admission.h"
 #include "engine/blame.h"
 #include "engine/chunk.h"
@@ -39,10 +40,8 @@ static void report(struct hsm_engine *engine, struct hsm_object *object,
 static bool wait_for_demand(struct hsm_engine *engine,
 			    struct hsm_transfer *transfer)
 {
-	struct timespec until;
+	struct timespec until = hsm_clock_in(PAUSE_S);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += PAUSE_S;
 	while (transfer->pos >= transfer->target) {
 		/* Whoever waits and is let begin needs a thread. */
 		if (engine->stop ||
@@ -135,7 +134,7 @@ static int transfer(struct hsm_engine *engine, struct hsm_object *object,
 	struct hsm_version want = object->version, now;
 	struct hsm_stream *stream = NULL;
 	uint64_t start = t->pos, off = t->pos, target = t->target;
-	int64_t began = hsm_away_now_ns();
+	int64_t began = hsm_clock_ns();
 	HSM_FREE char *origin = NULL;
 	int ret = hsm_away_check(engine, object, conn);
 

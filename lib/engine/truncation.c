@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "local/mark.h"
 
 enum { PATIENCE_S = 2 };
@@ -53,12 +54,10 @@ static void *clear(void *arg)
 /* Gives the caller's share of `release` up. */
 static int wait_for(struct release *release)
 {
-	struct timespec until;
+	struct timespec until = hsm_clock_in(PATIENCE_S);
 	bool done;
 	int ret = 0;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += PATIENCE_S;
 	pthread_mutex_lock(&release->lock);
 	while (!release->done && !ret)
 		ret = pthread_cond_timedwait(&release->over, &release->lock,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "journal/group.h"
 #include "journal/outside.h"
 #include "journal/resume.h"
@@ -20,23 +21,14 @@ struct hsm_recent {
 	uint64_t key[HSM_TRACKER_RECENT];
 };
 
-static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
-{
-	const unsigned char *p = bytes;
-
-	while (len--)
-		hash = (hash ^ *p++) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
 static uint64_t key_of(const struct hsm_record *record)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	uint64_t hash = HSM_HASH;
 
-	hash = mix(hash, &record->what, sizeof(record->what));
-	hash = mix(hash, record->inode.data, record->inode.bytes);
-	hash = mix(hash, record->parent.data, record->parent.bytes);
-	return mix(hash, record->name, record->name_len) | 1;
+	hash = hsm_hash(hash, &record->what, sizeof(record->what));
+	hash = hsm_hash(hash, record->inode.data, record->inode.bytes);
+	hash = hsm_hash(hash, record->parent.data, record->parent.bytes);
+	return hsm_hash(hash, record->name, record->name_len) | 1;
 }
 
 /*

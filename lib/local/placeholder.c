@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "local/extent.h"
 #include "local/mtime.h"
 #include "local/seal.h"
@@ -55,7 +56,7 @@ int hsm_placeholder_create(int dir_fd, const char *name,
 {
 	HSM_CLOSE int fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
 				  0600);
-	char link[64];
+	char link[HSM_FD_LINK];
 	int ret;
 
 	if (fd < 0)
@@ -65,7 +66,7 @@ int hsm_placeholder_create(int dir_fd, const char *name,
 		return ret;
 	if (fchmod(fd, mode ? mode : 0644) < 0)
 		return -errno;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	hsm_fd_link(fd, link);
 	if (linkat(AT_FDCWD, link, dir_fd, name, AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
 	return 0;

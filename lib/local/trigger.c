@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/fd.h"
 #include "local/mount.h"
 #include "local/seal.h"
 
@@ -42,13 +43,13 @@ static struct autofs_dev_ioctl *prepare(struct order *order, int fd)
 static int open_pipe(struct hsm_trigger *out)
 {
 	int ends[2];
-	char path[64];
+	char path[HSM_FD_LINK];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	out->calls = ends[0];
 	/* The kernel's end can read as well: it never finds the pipe closed. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
+	hsm_fd_link(ends[1], path);
 	out->pipe = open(path, O_RDWR | O_CLOEXEC);
 	close(ends[1]);
 	if (out->pipe < 0)

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "local/mark.h"
 #include "local/seal.h"
 #include "names/crew.h"
@@ -103,8 +104,7 @@ static void show_progress(struct hsm_run *run)
 	pthread_mutex_lock(&run->lock);
 	while (!run->error &&
 	       (run->active || !hsm_agenda_empty(&run->agenda))) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec++;
+		until = hsm_clock_in(1);
 		while (!run->error && run->active &&
 		       pthread_cond_timedwait(&run->more, &run->lock, &until) !=
 			       ETIMEDOUT)

@@ -11,31 +11,22 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/hash.h"
 #include "local/mark.h"
 #include "local/seal.h"
 
 static const char name[] = "trusted.hsm.listing";
 
-/* FNV-1a. */
-static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
-{
-	const unsigned char *at = bytes;
-
-	while (len--)
-		hash = (hash ^ *at++) * UINT64_C(1099511628211);
-	return hash;
-}
-
 uint64_t hsm_echo_hash(const struct hsm_entry *entry)
 {
-	uint64_t hash = mix(UINT64_C(14695981039346656037), entry->name,
-			    strlen(entry->name) + 1);
+	uint64_t hash = hsm_hash(HSM_HASH, entry->name,
+				 strlen(entry->name) + 1);
 
-	hash = mix(hash, &entry->type, sizeof(entry->type));
-	hash = mix(hash, &entry->version.size, sizeof(entry->version.size));
+	hash = hsm_hash(hash, &entry->type, sizeof(entry->type));
+	hash = hsm_hash(hash, &entry->version.size, sizeof(entry->version.size));
 	if (entry->type == HSM_ENTRY_FILE)
-		hash = mix(hash, &entry->version.mtime.tv_sec,
-			   sizeof(entry->version.mtime.tv_sec));
+		hash = hsm_hash(hash, &entry->version.mtime.tv_sec,
+				sizeof(entry->version.mtime.tv_sec));
 	return hash;
 }
 

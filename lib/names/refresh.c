@@ -5,7 +5,8 @@
 #include "names/crawl.h"
 #include "names/deep.h"
 
-bool hsm_refresh_is_lazy(const struct hsm_engine *engine)
+/* Whether something of the server's tree may not be listed yet. */
+static bool is_lazy(const struct hsm_engine *engine)
 {
 	unsigned int flags;
 
@@ -24,7 +25,7 @@ int hsm_refresh_run(struct hsm_engine *engine, int store_fd, const char *path)
 	};
 	int ret;
 
-	if (hsm_refresh_is_lazy(engine)) {
+	if (is_lazy(engine)) {
 		crawl.lazy = true;
 		crawl.grows = engine->deep->grows;
 		crawl.appeared = engine->deep->appeared;

@@ -3,8 +3,6 @@
 #ifndef HSM_NAMES_REFRESH_H
 #define HSM_NAMES_REFRESH_H
 
-#include <stdbool.h>
-
 struct hsm_engine;
 
 /*
@@ -14,8 +12,5 @@ struct hsm_engine;
  * message.
  */
 int hsm_refresh_run(struct hsm_engine *engine, int store_fd, const char *path);
-
-/* Whether something of the server's tree may not be listed yet. */
-bool hsm_refresh_is_lazy(const struct hsm_engine *engine);
 
 #endif

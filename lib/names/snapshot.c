@@ -11,17 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "base/hash.h"
+
 static const char folder[] = "listed";
 
-/* FNV-1a, 64 bits: two names of one directory do not meet in practice. */
 static uint64_t hash(const char *text)
 {
-	uint64_t value = UINT64_C(14695981039346656037);
-
-	for (; *text; text++)
-		value = (value ^ (unsigned char)*text) *
-			UINT64_C(1099511628211);
-	return value;
+	return hsm_hash(HSM_HASH, text, strlen(text));
 }
 
 static int compare(const void *a, const void *b)
@@ -160,9 +157,9 @@ bool hsm_snapshot_vanished(const struct hsm_snapshot *snapshot, const char *name
 
 int hsm_snapshot_commit(struct hsm_snapshot *snapshot)
 {
-	char link[64];
+	char link[HSM_FD_LINK];
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", snapshot->new_fd);
+	hsm_fd_link(snapshot->new_fd, link);
 	unlinkat(snapshot->dir_fd, snapshot->name, 0);
 	if (linkat(AT_FDCWD, link, snapshot->dir_fd, snapshot->name,
 		   AT_SYMLINK_FOLLOW) < 0)

@@ -198,8 +198,6 @@ void hsm_http_end(struct hsm_http_conn *conn);
 
 /* ---------------------------------------------------------- questions -- */
 
-int64_t hsm_http_now_ns(void);
-
 struct hsm_http_patience hsm_http_patience(const struct hsm_http_conn *conn);
 
 /* Bytes came: begin the time again, but not the number of tries. */

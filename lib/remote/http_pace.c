@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 
+#include "base/clock.h"
 #include "remote/http.h"
 
 void hsm_http_pace_begin(struct hsm_http_pace *pace)
 {
-	pace->since_ns = hsm_http_now_ns();
+	pace->since_ns = hsm_clock_ns();
 }
 
 int hsm_http_pace_check(struct hsm_http_conn *conn, struct hsm_http_pace *pace,
 			size_t len)
 {
 	const struct hsm_http_remote *remote = hsm_http_remote_of(&conn->base);
-	int64_t now = hsm_http_now_ns();
+	int64_t now = hsm_clock_ns();
 	uint64_t least = (uint64_t)(remote->timeout_ns / 1000000000) *
 			 HSM_HTTP_SLOWEST;
 	bool slow;

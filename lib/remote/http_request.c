@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "remote/http.h"
 
 #define MAX_REDIRECTS 5
@@ -12,21 +13,13 @@
 #define LONGEST_PAUSE_MS 10000
 #define NS_PER_MS INT64_C(1000000)
 
-int64_t hsm_http_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /*
  * A transfer in silence gets half of what is left as long as another one may
  * follow: a connection that died unnoticed must not use up all the time.
  */
 static void begin_attempt(struct hsm_http_patience *patience)
 {
-	int64_t now = hsm_http_now_ns(), left = patience->end_ns - now;
+	int64_t now = hsm_clock_ns(), left = patience->end_ns - now;
 
 	patience->attempt_end_ns = now + (patience->tries_left ? left / 2 :
 								 left);
@@ -37,7 +30,7 @@ void hsm_http_patience_renew(const struct hsm_http_conn *conn,
 {
 	const struct hsm_http_remote *remote = hsm_http_remote_of(&conn->base);
 
-	patience->end_ns = hsm_http_now_ns() +
+	patience->end_ns = hsm_clock_ns() +
 			   (remote->timeout_ns >> 2 * conn->base.hurry);
 	begin_attempt(patience);
 }
@@ -71,7 +64,7 @@ static int64_t pause_ms(unsigned int tries)
 static int sleep_until(struct hsm_http_conn *conn, int64_t end_ns)
 {
 	for (;;) {
-		int64_t left = end_ns - hsm_http_now_ns();
+		int64_t left = end_ns - hsm_clock_ns();
 		int error = hsm_conn_check(&conn->base);
 
 		if (error || left <= 0)
@@ -94,7 +87,7 @@ int hsm_http_try_again(struct hsm_http_conn *conn,
 		return error;
 	if (pause < failure->after_s * 1000)
 		pause = failure->after_s * 1000;
-	end_ns = hsm_http_now_ns() + pause * NS_PER_MS;
+	end_ns = hsm_clock_ns() + pause * NS_PER_MS;
 	if (end_ns >= patience->end_ns)
 		return error;
 	hsm_log(conn->base.remote->log, HSM_LOG_WARNING,

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "remote/http.h"
 
 #define MOMENT_MS 50
@@ -122,7 +123,7 @@ static int work(struct hsm_http_conn *conn)
 static int wait(struct hsm_http_conn *conn,
 		const struct hsm_http_patience *patience)
 {
-	int64_t left_ms = (patience->attempt_end_ns - hsm_http_now_ns()) /
+	int64_t left_ms = (patience->attempt_end_ns - hsm_clock_ns()) /
 			  1000000;
 
 	if (left_ms <= 0)

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 
 /* A program that sets up devices has few; a look at thousands costs others. */
 enum { DESCRIPTORS = 256 };
@@ -106,16 +107,14 @@ enum hsm_call hsm_opener_call(int tid, int *flags)
 
 uint64_t hsm_opener_mark(int tid)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
+	uint64_t hash;
 	char text[256];
 	ssize_t len = tid > 0 ? read_proc(tid, "syscall", text, sizeof(text)) : -1;
-	ssize_t i;
 
 	/* "NUMBER ARGUMENT... SP PC"; -1: in none that can be seen. */
 	if (len <= 0 || text[0] < '0' || text[0] > '9')
 		return 0;
-	for (i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
+	hash = hsm_hash(HSM_HASH, text, (size_t)len);
 	return hash ? hash : 1;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 
 enum { LINKS = 40 };
 
@@ -80,14 +81,6 @@ bool hsm_route_next(struct hsm_route *route, int *at)
 	return false;
 }
 
-static bool same(int a, int b)
-{
-	struct stat x, y;
-
-	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
-	       x.st_dev == y.st_dev;
-}
-
 bool hsm_route_through(struct hsm_route *route, int base, const char *path,
 		       bool enters, int fd)
 {
@@ -96,7 +89,7 @@ bool hsm_route_through(struct hsm_route *route, int base, const char *path,
 	if (at < 0 || !hsm_route_begin(route, path, enters))
 		return false;
 	while (hsm_route_next(route, &at))
-		if (same(at, fd)) {
+		if (hsm_fd_same(at, fd)) {
 			route->links = 0;
 			return true;
 		}

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "base/hash.h"
 #include "fuzz.h"
 #include "remote/listing.h"
 
@@ -17,10 +18,7 @@ struct seen {
 
 static void mix(struct seen *seen, const void *bytes, size_t len)
 {
-	const unsigned char *at = bytes;
-
-	while (len--)
-		seen->hash = (seen->hash ^ *at++) * UINT64_C(1099511628211);
+	seen->hash = hsm_hash(seen->hash, bytes, len);
 }
 
 static int take(void *arg, const struct hsm_entry *entry)

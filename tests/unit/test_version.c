@@ -75,35 +75,6 @@ static void test_same(void **state)
 	}
 }
 
-struct finer_case {
-	struct hsm_version known, now;
-	bool finer;
-};
-
-static void test_finer(void **state)
-{
-	static const struct finer_case cases[] = {
-		{ { 0 }, { 0 }, false },
-		{ { .etag = "" }, { .etag = "\"x\"" }, true },
-		{ { .etag = "\"x\"" }, { .etag = "" }, false },
-		{ { .etag = "\"x\"" }, { .etag = "\"y\"" }, false },
-		{ { .precision = NONE }, { .precision = MINUTE }, true },
-		{ { .precision = MINUTE }, { .precision = SECOND }, true },
-		{ { .precision = SECOND }, { .precision = NANO }, true },
-		{ { .precision = NANO }, { .precision = SECOND }, false },
-		{ { .size = HSM_SIZE_UNKNOWN }, { .size = 0 }, true },
-		{ { .size = 0 }, { .size = HSM_SIZE_UNKNOWN }, false },
-		{ { .size = HSM_SIZE_UNKNOWN }, { .size = HSM_SIZE_UNKNOWN },
-		  false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < LENGTH(cases); i++)
-		if (hsm_version_finer(&cases[i].known, &cases[i].now) !=
-		    cases[i].finer)
-			fail_msg("case %zu", i);
-}
-
 struct size_case {
 	const char *text;
 	int error;
@@ -195,7 +166,6 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same),
-		cmocka_unit_test(test_finer),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_escape),
 	};
