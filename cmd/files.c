@@ -6,6 +6,7 @@
 #include "interrupt.h"
 #include "message.h"
 #include "options.h"
+#include "output.h"
 #include "paths.h"
 
 struct run {
@@ -148,4 +149,12 @@ void cmd_files_run(const struct cmd_files *files)
 		visit(&run, path);
 	cmd_paths_end(&paths);
 	hsm_session_free(run.session);
+}
+
+void cmd_files_directory(const char *path, const char *why, int rc)
+{
+	if (rc < 0)
+		cmd_message_fail(path, why, rc);
+	else
+		cmd_output_path("", path, "");
 }

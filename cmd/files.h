@@ -35,4 +35,10 @@ struct cmd_files {
  */
 void cmd_files_run(const struct cmd_files *files);
 
+/*
+ * A directory is done with: print it, or say why it is not: `why`, or (NULL) what
+ * `rc` says.
+ */
+void cmd_files_directory(const char *path, const char *why, int rc);
+
 #endif

@@ -102,24 +102,17 @@ static int mark_file(void *arg, struct hsm_file *file)
 
 static void hydrate_directory(struct hsm_session *session, const char *path)
 {
-	int rc = cmd_options.dry_run ?
-			 0 :
-			 hsm_directory_set_hydrate(session, path, policy);
+	int rc = cmd_options.dry_run ? 0 :
+		 hsm_directory_set_hydrate(session, path, policy);
 
-	if (rc < 0)
-		cmd_message_fail(path, NULL, rc);
-	else
-		cmd_output_path("", path, "");
+	cmd_files_directory(path, NULL, rc);
 }
 
 static void list_again(struct hsm_session *session, const char *path)
 {
 	int rc = cmd_options.dry_run ? 0 : hsm_tree_refresh(session, path);
 
-	if (rc < 0)
-		cmd_message_fail(path, reason(rc), rc);
-	else
-		cmd_output_path("", path, "");
+	cmd_files_directory(path, reason(rc), rc);
 }
 
 static void parse_states(void)

@@ -112,10 +112,7 @@ static void list_tree(struct hsm_session *session, const char *path)
 {
 	int rc = cmd_options.dry_run ? 0 : hsm_tree_list(session, path);
 
-	if (rc < 0)
-		cmd_message_fail(path, reason(rc), rc);
-	else
-		cmd_output_path("", path, "");
+	cmd_files_directory(path, reason(rc), rc);
 }
 
 static void parse_range(void)

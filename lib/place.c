@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "failure.h"
 #include "local/mark.h"
 #include "local/mount.h"
@@ -19,17 +20,6 @@
 #include "server/control.h"
 
 enum { PAUSE_MS = 50, LAST_TRIES = 60 };
-
-static bool is_empty(const char *path)
-{
-	HSM_CLOSEDIR DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-			return false;
-	return dir;
-}
 
 bool hsm_place_tree(const char *dir, uint64_t *id)
 {
@@ -164,7 +154,7 @@ int hsm_place_open_store(const struct hsm_place *place, struct hsm_store *store,
 		return 0;
 	}
 	if (ret == -ENOENT) {
-		if (!is_empty(place->dir))
+		if (!hsm_fd_is_empty(AT_FDCWD, place->dir))
 			return hsm_failure_set(failure, -ENOTEMPTY,
 					       "%s: holds other files; serve "
 					       "an empty directory",

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "tree.h"
 
 int hsm_session_new(struct hsm_session **out, const struct hsm_log *log)
@@ -161,12 +162,8 @@ static int walk_directory(const struct walk *walk, int fd, const char *path)
 		close(fd);
 		return -ENOMEM;
 	}
-	errno = 0;
-	while (!ret && (entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-			ret = walk_entry(walk, dirfd(dir), path, entry);
-		errno = 0;
-	}
+	while (!ret && (entry = hsm_fd_entry(dir)))
+		ret = walk_entry(walk, dirfd(dir), path, entry);
 	if (!ret && errno)
 		report(walk, path, -errno);
 	return ret;

@@ -51,6 +51,20 @@ static int open_parent(int fd)
 	return parent < 0 ? -EXDEV : parent;
 }
 
+/* From `*at`, which is closed and replaced.  1: it is the root; -errno. */
+static int go_up(int *at)
+{
+	HSM_CLOSE int parent = open_parent(*at);
+
+	if (parent < 0)
+		return parent;
+	if (hsm_fd_same(*at, parent))
+		return 1;
+	close(*at);
+	*at = hsm_steal_fd(&parent);
+	return 0;
+}
+
 /*
  * Go up from `fd` until something is marked; `*top` is then an fd of it (or of
  * what is still above, for the caller to go on with).
@@ -58,52 +72,35 @@ static int open_parent(int fd)
 static int find_mark(int fd, uint64_t *id, int *top)
 {
 	HSM_CLOSE int at = dup(fd);
-	int ret;
+	int ret = 0;
 
-	while (at >= 0) {
-		int parent;
-
+	while (at >= 0 && !ret) {
 		ret = read_store_id(at, id);
 		if (ret != -ENODATA && ret != -EOPNOTSUPP) {
 			*top = ret < 0 ? -1 : hsm_steal_fd(&at);
 			return ret;
 		}
-		parent = open_parent(at);
-		if (parent < 0)
-			return parent;
-		if (hsm_fd_same(at, parent)) {
-			close(parent);
-			break;
-		}
-		close(at);
-		at = parent;
+		ret = go_up(&at);
 	}
-	return -EXDEV;
+	return ret < 0 ? ret : -EXDEV;
 }
 
 /* Go up from the marked `top` to the store that the tree lies in. */
 static int find_store(struct hsm_tree *tree, int top)
 {
 	HSM_CLOSE int at = dup(top);
+	int ret = 0;
 
-	while (at >= 0) {
-		int parent = open_parent(at);
-
-		if (parent < 0)
-			return parent;
-		if (hsm_store_open_at(&tree->store, parent, ".") == 0) {
-			close(parent);
+	while (at >= 0 && !ret) {
+		ret = go_up(&at);
+		if (ret < 0)
+			return ret;
+		if (hsm_store_open_at(&tree->store, at, ".") == 0) {
 			if (tree->store.id == tree->id)
 				return 0;
 			hsm_store_close(&tree->store);
 			return -ENOTCONN;
 		}
-		if (hsm_fd_same(at, parent)) {
-			close(parent);
-			break;
-		}
-		close(at);
-		at = parent;
 	}
 	return -ENOTCONN;
 }

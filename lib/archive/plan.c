@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "journal/record.h"
 #include "local/beneath.h"
 
@@ -95,12 +96,10 @@ static int add_below(struct hsm_archive_plan *plan, int root, const char *path)
 		close(fd);
 		return -ENOMEM;
 	}
-	while (!ret && (entry = readdir(dir))) {
+	while (!ret && (entry = hsm_fd_entry(dir))) {
 		HSM_FREE char *below = NULL;
 		HSM_CLOSE int inner = -1;
 
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
 		if (asprintf(&below, "%s/%s", path, entry->d_name) < 0) {
 			below = NULL;
 			return -ENOMEM;

@@ -11,12 +11,7 @@
 
 static unsigned int bucket_of(const struct hsm_handle *handle)
 {
-	uint32_t hash = 2166136261u;
-	unsigned int i;
-
-	for (i = 0; i < handle->bytes; i++)
-		hash = (hash ^ handle->data[i]) * 16777619u;
-	return hash % HSM_BUCKETS;
+	return hsm_handle_hash(handle) % HSM_BUCKETS;
 }
 
 struct hsm_object *hsm_object_find(struct hsm_engine *engine,

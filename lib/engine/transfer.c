@@ -36,6 +36,21 @@ static void report(struct hsm_engine *engine, struct hsm_object *object,
 		strerror(-error));
 }
 
+/*
+ * With the lock held, which is given up meanwhile when there is somebody on the
+ * list.  Whether there is.
+ */
+static bool finish(struct hsm_engine *engine, struct hsm_object *object,
+		   struct hsm_waiter *list)
+{
+	if (!list)
+		return false;
+	pthread_mutex_unlock(&engine->lock);
+	hsm_waiters_finish(engine, object, list);
+	pthread_mutex_lock(&engine->lock);
+	return true;
+}
+
 /* Wait while nobody wants more.  False: the stream is better given up. */
 static bool wait_for_demand(struct hsm_engine *engine,
 			    struct hsm_transfer *transfer)
@@ -100,7 +115,6 @@ static int pump(struct hsm_engine *engine, struct hsm_object *object,
 	while (!ret && t->pos < t->limit && wait_for_demand(engine, t)) {
 		size_t len = next_chunk(t, done);
 		uint64_t pos = t->pos;
-		struct hsm_waiter *list;
 
 		pthread_mutex_unlock(&engine->lock);
 		ret = read_full(engine, stream, buffer, len);
@@ -117,12 +131,7 @@ static int pump(struct hsm_engine *engine, struct hsm_object *object,
 		atomic_fetch_add(&engine->shared->count.bytes_fetched, len);
 		hsm_task_step(engine->patience_s);
 		hsm_blame_forgive(engine->shared, &object->handle);
-		list = hsm_waiters_satisfied(object);
-		if (list) {
-			pthread_mutex_unlock(&engine->lock);
-			hsm_waiters_finish(engine, object, list);
-			pthread_mutex_lock(&engine->lock);
-		}
+		finish(engine, object, hsm_waiters_satisfied(object));
 	}
 	return ret;
 }
@@ -295,23 +304,13 @@ void hsm_transfer_service(struct hsm_engine *engine, struct hsm_object *object,
 				return;
 			continue;
 		}
-		list = hsm_waiters_satisfied(object);
-		if (list) {
-			pthread_mutex_unlock(&engine->lock);
-			hsm_waiters_finish(engine, object, list);
-			pthread_mutex_lock(&engine->lock);
+		if (finish(engine, object, hsm_waiters_satisfied(object)))
 			continue;
-		}
 		if (!hsm_plan_next(engine, object, &t))
 			return;
 		/* Not for nobody: what has begun is finished, no more. */
-		list = hsm_waiters_gone(object);
-		if (list) {
-			pthread_mutex_unlock(&engine->lock);
-			hsm_waiters_finish(engine, object, list);
-			pthread_mutex_lock(&engine->lock);
+		if (finish(engine, object, hsm_waiters_gone(object)))
 			continue;
-		}
 		run(engine, object, &t, conn, buffer);
 	}
 }

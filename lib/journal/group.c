@@ -97,18 +97,9 @@ enum { INFO_ALIGN = 4 };
 static bool read_handle(const struct fanotify_event_info_fid *info, size_t len,
 			struct hsm_handle *out, const char **rest)
 {
-	const struct file_handle *handle = (const void *)info->handle;
-	size_t head = sizeof(*info) + sizeof(*handle);
-
-	if (len < head || handle->handle_bytes > HSM_HANDLE_MAX ||
-	    len < head + handle->handle_bytes)
-		return false;
-	memset(out, 0, sizeof(*out));
-	out->bytes = handle->handle_bytes;
-	out->type = handle->handle_type;
-	memcpy(out->data, handle->f_handle, out->bytes);
-	*rest = (const char *)handle->f_handle + out->bytes;
-	return true;
+	*rest = len < sizeof(*info) ? NULL :
+		hsm_handle_parse(info->handle, len - sizeof(*info), out);
+	return *rest;
 }
 
 static bool read_info(const struct fanotify_event_info_header *head, size_t len,

@@ -30,11 +30,10 @@ static void hear_all(const struct hsm_tracker *tracker, int fd)
 	hsm_group_hear(tracker->group, copy);
 	if (!dir)
 		close(copy);
-	while (dir && (entry = readdir(dir))) {
+	while (dir && (entry = hsm_fd_entry(dir))) {
 		HSM_CLOSE int inner = -1;
 
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-		    (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
+		if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
 			continue;
 		inner = openat(dirfd(dir), entry->d_name, O_PATH | O_DIRECTORY |
 			       O_NOFOLLOW | O_CLOEXEC);

@@ -143,13 +143,11 @@ static void expand(struct run *run, int fd, const char *now, const char *was)
 	HSM_CLOSEDIR DIR *dir = hsm_fd_list(fd, ".");
 	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir)) && !run->error) {
+	while (dir && (entry = hsm_fd_entry(dir)) && !run->error) {
 		const char *name = entry->d_name;
 		HSM_FREE char *here = NULL, *there = NULL;
 		HSM_CLOSE int inner = -1;
 
-		if (!strcmp(name, ".") || !strcmp(name, ".."))
-			continue;
 		here = join(run, now, name, strlen(name));
 		there = join(run, was, name, strlen(name));
 		if (here)
@@ -242,13 +240,11 @@ static void add_links(struct run *run, struct hsm_inodes *inodes, int fd,
 	HSM_CLOSEDIR DIR *dir = hsm_fd_list(fd, ".");
 	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir)) && !run->error) {
+	while (dir && (entry = hsm_fd_entry(dir)) && !run->error) {
 		const char *name = entry->d_name;
 		HSM_FREE char *here = NULL;
 		HSM_CLOSE int inner = -1;
 
-		if (!strcmp(name, ".") || !strcmp(name, ".."))
-			continue;
 		if (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)
 			inner = openat(dirfd(dir), name, O_PATH | O_DIRECTORY |
 				       O_NOFOLLOW | O_CLOEXEC);

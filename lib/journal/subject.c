@@ -13,12 +13,7 @@
 
 static unsigned int bucket_of(const struct hsm_handle *handle)
 {
-	uint32_t hash = 2166136261u;
-	unsigned int i;
-
-	for (i = 0; i < handle->bytes; i++)
-		hash = (hash ^ handle->data[i]) * 16777619u;
-	return (hash ^ hash >> 15) % HSM_SUBJECT_BUCKETS;
+	return hsm_handle_hash(handle) % HSM_SUBJECT_BUCKETS;
 }
 
 int hsm_subjects_init(struct hsm_subjects *subjects, int root)

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 
 #define SECOND_NS INT64_C(1000000000)
 
@@ -88,11 +89,10 @@ static int walk(struct hsm_sweep *sweep, int fd, bool top)
 	/* What is below a directory that is to be looked at need not be told. */
 	if (!ret && ns_of(&st.stx_ctime) >= sweep->directories_ns)
 		return add_directory(sweep, &handle);
-	while (!ret && (errno = 0, entry = readdir(dir))) {
+	while (!ret && (entry = hsm_fd_entry(dir))) {
 		const char *name = entry->d_name;
 
-		if (strcmp(name, ".") && strcmp(name, "..") &&
-		    !(top && sweep->hide && !strcmp(name, sweep->hide)))
+		if (!top || !sweep->hide || strcmp(name, sweep->hide))
 			ret = look(sweep, fd, &handle, name);
 	}
 	return ret ? ret : -errno;

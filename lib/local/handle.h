@@ -8,6 +8,8 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define HSM_HANDLE_MAX 32 /* ext4 8, xfs 12, btrfs 20 (40 when connectable) */
 
@@ -26,6 +28,16 @@ int hsm_handle_get(int fd, struct hsm_handle *out);
  * -ESTALE when the inode is gone, -EAGAIN under a lease with O_NONBLOCK.
  */
 int hsm_handle_open(int mount_fd, const struct hsm_handle *handle, int flags);
+
+/*
+ * Take a handle as the kernel writes it, at `from` with `len` bytes behind it.
+ * Returns what follows it; NULL: that is no handle, and `out` is as it was.
+ */
+const char *hsm_handle_parse(const void *from, size_t len,
+			     struct hsm_handle *out);
+
+/* For a hash table. */
+uint32_t hsm_handle_hash(const struct hsm_handle *handle);
 
 bool hsm_handle_equal(const struct hsm_handle *a, const struct hsm_handle *b);
 

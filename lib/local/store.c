@@ -40,17 +40,12 @@ int hsm_store_check_fs(int fd)
 
 static int read_config(struct hsm_store *store)
 {
-	HSM_CLOSE int fd = openat(store->fd, "config", O_RDONLY | O_CLOEXEC);
 	char text[4096];
-	ssize_t len;
+	ssize_t len = hsm_fd_text(store->fd, "config", text, sizeof(text));
 	unsigned int format;
 
-	if (fd < 0)
-		return errno == ENOENT ? -EBADMSG : -errno;
-	len = read(fd, text, sizeof(text) - 1);
 	if (len < 0)
-		return -errno;
-	text[len] = '\0';
+		return len == -ENOENT ? -EBADMSG : (int)len;
 	if (sscanf(text, "format %u\nid %" SCNx64 "\nurl %2047[^\n]\n", &format,
 		   &store->id, store->url) != 3 || format != 1)
 		return -EBADMSG;
@@ -155,17 +150,13 @@ static int fill_in(struct hsm_store *store, const char *url)
 /* Whether the directory `name` in `dir_fd` has only the names of `known`. */
 static bool has_only(int dir_fd, const char *name, const char *const *known)
 {
-	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	HSM_CLOSEDIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	HSM_CLOSEDIR DIR *dir = hsm_fd_list(dir_fd, name);
 	struct dirent *entry;
 	size_t i;
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return fd < 0 && errno == ENOENT;
-	}
-	while ((entry = readdir(dir))) {
+	if (!dir)
+		return errno == ENOENT;
+	while ((entry = hsm_fd_entry(dir))) {
 		for (i = 0; known[i] && strcmp(entry->d_name, known[i]); i++)
 			;
 		if (!known[i])
@@ -178,9 +169,9 @@ static bool has_only(int dir_fd, const char *name, const char *const *known)
 static bool is_unfinished(int fd)
 {
 	static const char *const made[] = {
-		".", "..", "tree", "listed", "config.new", NULL,
+		"tree", "listed", "config.new", NULL,
 	};
-	static const char *const nothing[] = { ".", "..", NULL };
+	static const char *const nothing[] = { NULL };
 
 	return has_only(fd, ".", made) && has_only(fd, "tree", nothing) &&
 	       has_only(fd, "listed", nothing);
@@ -305,24 +296,13 @@ int hsm_store_set_listed(struct hsm_store *store)
 	return ret;
 }
 
-static bool is_empty(int fd)
-{
-	HSM_CLOSEDIR DIR *dir = hsm_fd_list(fd, ".");
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-			return false;
-	return dir;
-}
-
 int hsm_store_set_lazy(struct hsm_store *store)
 {
 	int ret = 0;
 
 	if (store->lazy)
 		return 0;
-	if (!is_empty(store->tree))
+	if (!hsm_fd_is_empty(store->tree, "."))
 		return -ENOTEMPTY;
 	ret = hsm_mark_set(store->tree, HSM_FLAG_UNLISTED);
 	if (!ret)

@@ -166,7 +166,6 @@ int hsm_watch_changes_next(const struct hsm_watch *watch,
 	for (;;) {
 		struct fanotify_event_metadata event = { 0 };
 		const struct fanotify_event_info_fid *fid;
-		const struct file_handle *handle;
 		const char *start;
 		long left;
 
@@ -189,19 +188,10 @@ int hsm_watch_changes_next(const struct hsm_watch *watch,
 		if (event.mask & FAN_Q_OVERFLOW)
 			return -EOVERFLOW;
 		fid = (const void *)(start + sizeof(event));
-		if (event.event_len < sizeof(event) + sizeof(*fid) +
-				      sizeof(*handle) ||
-		    fid->hdr.info_type != FAN_EVENT_INFO_TYPE_FID)
-			continue;
-		handle = (const void *)fid->handle;
-		if (handle->handle_bytes > HSM_HANDLE_MAX ||
-		    event.event_len < sizeof(event) + sizeof(*fid) +
-				      sizeof(*handle) + handle->handle_bytes)
-			continue;
-		memset(out, 0, sizeof(*out));
-		out->bytes = handle->handle_bytes;
-		out->type = handle->handle_type;
-		memcpy(out->data, handle->f_handle, out->bytes);
-		return 1;
+		if (event.event_len >= sizeof(event) + sizeof(*fid) &&
+		    fid->hdr.info_type == FAN_EVENT_INFO_TYPE_FID &&
+		    hsm_handle_parse(fid->handle, event.event_len -
+				     sizeof(event) - sizeof(*fid), out))
+			return 1;
 	}
 }

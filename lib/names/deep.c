@@ -103,25 +103,15 @@ int hsm_deep_list(struct hsm_deep *deep, int fd, char *error, size_t size)
 static int each_child(int fd, int (*fn)(void *arg, int child), void *arg)
 {
 	HSM_CLOSEDIR DIR *dir = hsm_fd_list(fd, ".");
-	struct dirent *entry;
-	int ret = 0;
+	int child, ret = 0;
 
 	if (!dir)
 		return -errno;
-	while (!ret && (errno = 0, entry = readdir(dir))) {
-		HSM_CLOSE int child = -1;
-
-		if ((entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN) ||
-		    !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
-		child = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY |
-			       O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		if (child >= 0)
-			ret = fn(arg, child);
-		else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-			ret = -errno;
+	while (!ret && (child = hsm_fd_subdirectory(dir, &ret)) >= 0) {
+		ret = fn(arg, child);
+		close(child);
 	}
-	return ret ? ret : -errno;
+	return ret;
 }
 
 static int push_child(void *arg, int child)

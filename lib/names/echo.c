@@ -72,11 +72,9 @@ int hsm_echo_silence(int fd)
 
 	if (!dir)
 		return -errno;
-	while (!ret && (entry = readdir(dir))) {
+	while (!ret && (entry = hsm_fd_entry(dir))) {
 		HSM_CLOSE int child = -1;
 
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
 		child = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY |
 			       O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (child >= 0)

@@ -31,39 +31,6 @@ int hsm_frontier_answering(const struct hsm_shared *shared, uint32_t device)
 	return atomic_load(&shared->answering[minor(device)]) - 1;
 }
 
-static int open_child(int dir, const char *name)
-{
-	return openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-		      O_NONBLOCK | O_CLOEXEC);
-}
-
-/* The next subdirectory, open; -1 at the end; `*error` when it is none. */
-static int next_child(DIR *dir, int *error)
-{
-	struct dirent *entry;
-
-	for (;;) {
-		int fd;
-
-		errno = 0;
-		entry = readdir(dir);
-		if (!entry) {
-			*error = -errno;
-			return -1;
-		}
-		if ((entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN) ||
-		    !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
-		fd = open_child(dirfd(dir), entry->d_name);
-		if (fd >= 0)
-			return fd;
-		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
-			*error = -errno;
-			return -1;
-		}
-	}
-}
-
 static unsigned int flags_of(const struct hsm_frontier *frontier, int fd)
 {
 	struct hsm_mark mark;
@@ -88,7 +55,7 @@ bool hsm_frontier_needs(const struct hsm_frontier *frontier, int fd)
 	dir = hsm_fd_list(fd, ".");
 	if (!dir)
 		return true;
-	while ((child = next_child(dir, &error)) >= 0) {
+	while ((child = hsm_fd_subdirectory(dir, &error)) >= 0) {
 		flags = flags_of(frontier, child);
 		close(child);
 		if (flags & (HSM_FLAG_UNLISTED | HSM_FLAG_BELOW))
@@ -235,7 +202,7 @@ int hsm_frontier_cover(const struct hsm_frontier *frontier, int door,
 
 		if (!dir)
 			ret = -errno;
-		while (!ret && (fd = next_child(dir, &ret)) >= 0) {
+		while (!ret && (fd = hsm_fd_subdirectory(dir, &ret)) >= 0) {
 			if (i + 1 == count || !hsm_fd_same(fd, chain[i + 1]))
 				ret = cover_one(frontier, door, fd, out, &rest);
 			close(fd);

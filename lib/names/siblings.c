@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "local/mark.h"
 
 /* After so many it is a walk; so many ahead of it at the end. */
@@ -46,12 +47,11 @@ static int next_unlisted(struct walk *walk)
 {
 	struct dirent *entry;
 
-	while ((entry = readdir(walk->dir))) {
+	while ((entry = hsm_fd_entry(walk->dir))) {
 		unsigned int flags;
 		int fd;
 
-		if (entry->d_type != DT_DIR || !strcmp(entry->d_name, ".") ||
-		    !strcmp(entry->d_name, ".."))
+		if (entry->d_type != DT_DIR)
 			continue;
 		fd = openat(dirfd(walk->dir), entry->d_name, O_RDONLY |
 			    O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

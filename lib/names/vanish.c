@@ -74,11 +74,9 @@ static int vanish_directory(const struct hsm_vanish *how, int dir_fd,
 	dir = hsm_fd_list(fd, ".");
 	if (!dir)
 		return -errno;
-	while ((entry = readdir(dir))) {
+	while ((entry = hsm_fd_entry(dir))) {
 		char inner[PATH_MAX];
 
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
 		if (snprintf(inner, sizeof(inner), "%s/%s", origin,
 			     entry->d_name) < PATH_MAX)
 			hsm_vanish(how, fd, entry->d_name, inner);

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "remote/backend.h"
 #include "remote/url.h"
 
@@ -266,13 +267,9 @@ static int file_list(struct hsm_conn *conn, const char *path, hsm_entry_fn fn,
 		error = hsm_conn_check(conn);
 		if (error)
 			return error;
-		errno = 0;
-		entry = readdir(dir);
+		entry = hsm_fd_entry(dir);
 		if (!entry)
 			return errno ? fail_errno(conn, path, errno) : 0;
-		if (strcmp(entry->d_name, ".") == 0 ||
-		    strcmp(entry->d_name, "..") == 0)
-			continue;
 		error = report(dirfd(dir), entry->d_name, fn, arg);
 		if (error < 0)
 			return hsm_conn_fail(conn, error, "%s%s: %s",

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "names/lazy.h"
 #include "stage/event.h"
 #include "stage/respond.h"
@@ -108,33 +109,27 @@ static void write_pid(uint64_t id)
 /* Ours, unless a new one took its place. */
 static void remove_pid(uint64_t id)
 {
-	HSM_CLOSE int fd = -1;
-	char path[64], text[64] = "";
+	char path[64], text[64];
 
 	path_of(id, path, sizeof(path));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 &&
+	if (hsm_fd_text(AT_FDCWD, path, text, sizeof(text)) > 0 &&
 	    atoi(text) == getpid())
 		unlink(path);
 }
 
 void hsm_deny_end(uint64_t id)
 {
-	HSM_CLOSE int fd = -1;
-	char path[64], text[64] = "", name[32] = "";
+	char path[64], text[64], name[32];
 	int pid;
 
 	path_of(id, path, sizeof(path));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+	if (hsm_fd_text(AT_FDCWD, path, text, sizeof(text)) <= 0)
 		return;
 	pid = atoi(text);
 	unlink(path);
-	close(hsm_steal_fd(&fd));
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	/* A pid that is somebody else's by now is left alone. */
-	if (pid > 1 && fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 &&
+	if (pid > 1 && hsm_fd_text(AT_FDCWD, path, name, sizeof(name)) > 0 &&
 	    !strncmp(name, process_name, strlen(process_name)))
 		kill(pid, SIGTERM);
 }
@@ -142,13 +137,12 @@ void hsm_deny_end(uint64_t id)
 /* Be called what we are in ps(1): arg_start and arg_end, see proc(5). */
 static void rename_process(void)
 {
-	HSM_CLOSE int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	char text[2048] = "", *p;
+	char text[2048], *p;
 	unsigned long start, end;
 	int field;
 
 	prctl(PR_SET_NAME, process_name);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 ||
+	if (hsm_fd_text(AT_FDCWD, "/proc/self/stat", text, sizeof(text)) <= 0 ||
 	    !(p = strrchr(text, ')')))
 		return;
 	/* Fields from the third on, after the name in parentheses. */

@@ -11,18 +11,17 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "engine/request.h"
 
 static ssize_t read_attribute(const char *device, const char *name, char *buf,
 			      size_t size)
 {
-	HSM_CLOSE int fd = -1;
 	char path[128];
 	ssize_t len;
 
 	snprintf(path, sizeof(path), "/sys/block/%s/%s", device, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? -1 : read(fd, buf, size - 1);
+	len = hsm_fd_text(AT_FDCWD, path, buf, size);
 	if (len <= 0)
 		return -1;
 	buf[len - (buf[len - 1] == '\n')] = '\0';

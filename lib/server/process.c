@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 
 void hsm_process_may_be_killed(bool may)
 {
@@ -52,11 +53,9 @@ void hsm_process_kill(int pidfd)
 
 bool hsm_process_is_ours(pid_t pid)
 {
-	HSM_CLOSE int fd = -1;
-	char path[32], name[5] = "";
+	char path[32], name[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 &&
-	       !strcmp(name, "hsm-");
+	return hsm_fd_text(AT_FDCWD, path, name, sizeof(name)) > 0 &&
+	       !strncmp(name, "hsm-", strlen("hsm-"));
 }

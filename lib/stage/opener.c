@@ -13,24 +13,19 @@
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/hash.h"
 
 /* A program that sets up devices has few; a look at thousands costs others. */
 enum { DESCRIPTORS = 256 };
 
-/* Read the small file /proc/TID/NAME; its length, or -1. */
+/* Read the small file /proc/TID/NAME; its length, or -errno. */
 static ssize_t read_proc(int tid, const char *name, char *buf, size_t size)
 {
-	HSM_CLOSE int fd = -1;
 	char path[64];
-	ssize_t len;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? -1 : read(fd, buf, size - 1);
-	if (len >= 0)
-		buf[len] = '\0';
-	return len;
+	return hsm_fd_text(AT_FDCWD, path, buf, size);
 }
 
 /* The flags of openat2(2) lie in the caller's memory. */
