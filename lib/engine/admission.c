@@ -10,6 +10,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "engine/changes.h"
+#include "engine/object.h"
 #include "local/placeholder.h"
 #include "stage/opener.h"
 

@@ -7,11 +7,12 @@
  * half.  One who comes new has all of it, and the first byte from anywhere ends
  * this: a single file that fails costs the others nothing.
  */
+#include "engine/away.h"
+
 #include <errno.h>
 #include <time.h>
 
 #include "base/clock.h"
-#include "engine/engine.h"
 
 /* Rounds, each with a quarter of the patience of the one before. */
 enum { ROUNDS = 3 };

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine/changes.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 
 #include "base/cleanup.h"
-#include "engine/engine.h"
 #include "engine/settle.h"
 
 /*

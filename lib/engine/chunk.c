@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "engine/admission.h"
+#include "engine/object.h"
 #include "engine/task.h"
 #include "stage/fill.h"
 

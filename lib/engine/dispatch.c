@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* One event on its way: look at the file, decide, fill, respond. */
+#include "engine/dispatch.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,6 +9,9 @@
 #include "base/cleanup.h"
 #include "engine/admission.h"
 #include "engine/ahead.h"
+#include "engine/changes.h"
+#include "engine/object.h"
+#include "engine/slot.h"
 #include "engine/truncation.h"
 #include "local/extent.h"
 #include "local/lease.h"

@@ -4,7 +4,12 @@
 
 #include "base/clock.h"
 #include "engine/engine.h"
+#include "engine/object.h"
+#include "engine/plan.h"
+#include "engine/slot.h"
 #include "engine/task.h"
+#include "engine/transfer.h"
+#include "engine/waiter.h"
 #include "stage/opener.h"
 
 /* The longest read-ahead. */

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine/object.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "engine/engine.h"
+#include "engine/plan.h"
+
+#include "engine/object.h"
 
 /* A read this close behind a running transfer waits for it. */
 #define SOON (UINT64_C(4) << 20)

@@ -7,6 +7,8 @@
 
 #include "base/cleanup.h"
 #include "engine/admission.h"
+#include "engine/changes.h"
+#include "engine/object.h"
 #include "local/extent.h"
 #include "local/placeholder.h"
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/changes.h"
 #include "local/extent.h"
 #include "local/lease.h"
 #include "local/placeholder.h"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine/slot.h"
+
 #include <errno.h>
 #include <unistd.h>
 
-#include "engine/engine.h"
 #include "stage/respond.h"
 
 struct hsm_slot *hsm_slot_take(struct hsm_shared *shared,

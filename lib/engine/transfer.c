@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine/transfer.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,10 +9,15 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "engine/admission.h"
+#include "engine/away.h"
 #include "engine/blame.h"
 #include "engine/chunk.h"
+#include "engine/dispatch.h"
+#include "engine/object.h"
+#include "engine/plan.h"
 #include "engine/renewal.h"
 #include "engine/task.h"
+#include "engine/waiter.h"
 
 /* A stream that nobody wants more of is kept so long. */
 enum { PAUSE_S = 5 };

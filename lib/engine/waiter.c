@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine/waiter.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -7,7 +9,8 @@
 
 #include "base/cleanup.h"
 #include "engine/blame.h"
-#include "engine/engine.h"
+#include "engine/object.h"
+#include "engine/slot.h"
 
 /* Whether all is here that it waits for, whatever is to be done then. */
 static bool has_all(const struct hsm_object *object, const struct hsm_waiter *w)

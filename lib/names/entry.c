@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "engine/changes.h"
 #include "engine/engine.h"
 #include "local/extent.h"
 #include "local/placeholder.h"

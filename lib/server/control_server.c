@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "engine/changes.h"
 #include "engine/engine.h"
 #include "engine/request.h"
 #include "local/beneath.h"

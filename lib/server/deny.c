@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "engine/slot.h"
 #include "names/lazy.h"
 #include "stage/event.h"
 #include "stage/respond.h"

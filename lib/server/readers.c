@@ -11,6 +11,8 @@
 
 #include "base/fd.h"
 #include "engine/blame.h"
+#include "engine/dispatch.h"
+#include "engine/slot.h"
 #include "engine/task.h"
 #include "stage/event.h"
 #include "stage/respond.h"

@@ -27,6 +27,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/changes.h"
+#include "engine/slot.h"
 #include "local/mark.h"
 #include "local/mtime.h"
 #include "names/lazy.h"

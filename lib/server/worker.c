@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "engine/ahead.h"
 #include "engine/blame.h"
+#include "engine/changes.h"
 #include "engine/settle.h"
 #include "engine/task.h"
 #include "names/lazy.h"
