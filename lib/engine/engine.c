@@ -5,15 +5,12 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "engine/object.h"
-#include "engine/plan.h"
+#include "engine/sequence.h"
 #include "engine/slot.h"
 #include "engine/task.h"
 #include "engine/transfer.h"
 #include "engine/waiter.h"
 #include "stage/opener.h"
-
-/* The longest read-ahead. */
-#define WINDOW_LAST (UINT64_C(32) << 20)
 
 struct hsm_sleeper {
 	struct hsm_sleeper *next;
@@ -178,48 +175,6 @@ void hsm_engine_stop(struct hsm_engine *engine)
 }
 
 /*
- * A read of [off, end): part of a sequence, or not?  Read ahead as far as the
- * sequence is long already, so that a short one costs little.
- */
-static void note_read(struct hsm_object *object, uint64_t off, uint64_t end)
-{
-	bool sequence = object->seen_end && off <= object->seen_end + HSM_GRANULE &&
-			off + 2 * HSM_CHUNK >= object->seen_end;
-
-	if (!sequence)
-		object->sequence = off;
-	else if (end < object->seen_end)
-		return;
-	object->seen_end = end;
-	object->window = sequence ? end - object->sequence : 0;
-	if (object->window > WINDOW_LAST)
-		object->window = WINDOW_LAST;
-	object->ahead = object->window ? end + object->window : 0;
-}
-
-/* Whether the read-ahead has fallen so far behind that a thread should look. */
-static bool wants_ahead(struct hsm_engine *engine, struct hsm_object *object)
-{
-	struct hsm_transfer *t;
-	uint64_t half = object->seen_end + object->window / 2;
-	uint64_t missing;
-
-	if (!object->ahead)
-		return false;
-	for (t = object->transfers; t; t = t->next) {
-		if (t->pos > object->ahead || t->limit <= object->seen_end)
-			continue;
-		/* Seldom and far, not often and a little. */
-		if (t->target < half)
-			hsm_plan_extend(engine, t, object->ahead);
-		return false;
-	}
-	missing = hsm_object_missing(object, object->seen_end, object->ahead);
-	return missing < object->ahead && missing < object->end &&
-	       missing <= half;
-}
-
-/*
  * With the lock held: wait for what `waiter` wants of `object`.  It is returned
  * when it is done already.
  */
@@ -234,11 +189,11 @@ static struct hsm_waiter *add_waiter(struct hsm_engine *engine,
 	if (waiter->slot && !waiter->slot->event.open && !waiter->undecided &&
 	    !waiter->whole) {
 		object->writers = HSM_WRITERS_NONE;
-		note_read(object, waiter->off, waiter->end);
+		hsm_sequence_note(object, waiter->off, waiter->end);
 	}
 	if (hsm_waiter_satisfied(object, waiter)) {
 		waiter->next = NULL;
-		if (wants_ahead(engine, object))
+		if (hsm_sequence_wants(engine, object))
 			queue_object(engine, object, user);
 		return waiter;
 	}
