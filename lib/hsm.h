@@ -150,6 +150,7 @@ struct hsm_file_info {
  */
 struct hsm_session;
 
+/* The caller's, for hsm_session_free(); `log` is borrowed.  -ENOMEM. */
 int hsm_session_new(struct hsm_session **out, const struct hsm_log *log);
 void hsm_session_free(struct hsm_session *session);
 
@@ -205,6 +206,7 @@ enum hsm_hydrate_policy {
 	HSM_HYDRATE_STREAM,
 };
 
+/* Marks of the file: never to be evicted, and how it is filled.  -errno. */
 int hsm_file_pin(struct hsm_file *file, bool pinned);
 int hsm_file_set_hydrate(struct hsm_file *file, enum hsm_hydrate_policy policy);
 /* The same for every file below the directory that has no policy of its own. */

@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 
+/* The object of the file of `handle`, borrowed; NULL: there is none. */
 struct hsm_object *hsm_object_find(struct hsm_engine *engine,
 				   const struct hsm_handle *handle);
 

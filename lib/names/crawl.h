@@ -21,6 +21,7 @@
  */
 struct hsm_crawl_shared;
 struct hsm_crawl_shared *hsm_crawl_share(void); /* NULL: no memory */
+
 struct hsm_engine;
 
 struct hsm_crawl {

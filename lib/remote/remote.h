@@ -82,6 +82,7 @@ void hsm_remote_close(struct hsm_remote *remote);
 /* The URL as it may be recorded and shown: no password, one trailing slash. */
 const char *hsm_remote_url(const struct hsm_remote *remote);
 
+/* A connection, without a request yet; the caller's to close.  -ENOMEM. */
 int hsm_conn_open(struct hsm_conn **out, struct hsm_remote *remote);
 void hsm_conn_close(struct hsm_conn *conn);
 
