@@ -22,6 +22,13 @@ right_through() { # PLACE COMMAND...
 	cmp "$out/5M" "$TREES/files/sizes/5M"
 }
 
+# Mount WHAT at another place, with OPTION of mount(8); sets $door.
+elsewhere() { # OPTION WHAT
+	door=$BATS_TEST_TMPDIR/door
+	mkdir "$door"
+	mount "$1" "$2" "$door"
+}
+
 teardown() {
 	[ -z "${there:-}" ] || kill "$there"
 	if mountpoint -q "${door:-/nothing}"; then
@@ -58,17 +65,13 @@ teardown() {
 
 @test "2.5 doors: a bind mount of DIR elsewhere" {
 	serve_tree files/sizes
-	door=$BATS_TEST_TMPDIR/door
-	mkdir "$door"
-	mount --bind "$dir" "$door"
+	elsewhere --bind "$dir"
 	right_through "$door"
 }
 
 @test "2.5 doors: a recursive bind mount of the whole file system" {
 	serve_tree files/sizes
-	door=$BATS_TEST_TMPDIR/door
-	mkdir "$door"
-	mount --rbind "$MNT" "$door"
+	elsewhere --rbind "$MNT"
 	right_through "$door/$(basename "$dir")"
 }
 
@@ -95,9 +98,7 @@ teardown() {
 
 @test "2.5 doors: the commands take a path through another mount" {
 	serve_tree files/sizes
-	door=$BATS_TEST_TMPDIR/door
-	mkdir "$door"
-	mount --bind "$dir" "$door"
+	elsewhere --bind "$dir"
 	cold "$door/text"
 	[ "$(hsm-prefetch "$door/text")" = "$door/text" ]
 	is online "$door/text" "$dir/text"

@@ -61,8 +61,7 @@ gives_eio() { # FILE
 	innocents_succeed
 	[ "$(status "$dir" worker_restarts)" = 4 ]
 	[ "$(status "$dir" errors)" = 1 ]
-	kill "$tracer"
-	wait "$tracer" || true
+	untrace
 	bounded -20 cmp "$dir/poison" "$TREES/tmp/faults/poison"
 }
 
@@ -73,8 +72,7 @@ gives_eio() { # FILE
 	gives_eio "$dir/poison"
 	grep "poison: the worker died 3 times on it, last: Bus error" "$log"
 	[ "$(status "$dir" errors)" = 1 ]
-	kill "$tracer"
-	wait "$tracer" || true
+	untrace
 	bounded -20 cmp "$dir/poison" "$TREES/tmp/faults/poison"
 }
 

@@ -79,8 +79,9 @@ kill_loop() {
 	[ "$(status "$dir" waiting)" = 0 ]
 }
 
-@test "2.11 race: a reader across the end of 16 KiB, a writer that extends to 20 KiB, an evictor" {
-	serve_race make-growing 300
+# A reader, a writer and an evictor of files that grow.
+race_growing() { # OPTION...
+	serve_race make-growing 300 "$@"
 	loops=()
 	evict_loop 3>&- & loops+=($!)
 	evict_loop 3>&- & loops+=($!)
@@ -88,13 +89,12 @@ kill_loop() {
 	[ "$(hsm-mark -R --state dirty "$dir" | wc -l)" = 300 ]
 }
 
+@test "2.11 race: a reader across the end of 16 KiB, a writer that extends to 20 KiB, an evictor" {
+	race_growing
+}
+
 @test "2.11 race: the same with files that stream" {
-	serve_race make-growing 300 --stream-above 0
-	loops=()
-	evict_loop 3>&- & loops+=($!)
-	evict_loop 3>&- & loops+=($!)
-	bounded -100 "$racer" grow "$dir" 300
-	[ "$(hsm-mark -R --state dirty "$dir" | wc -l)" = 300 ]
+	race_growing --stream-above 0
 }
 
 @test "2.11 race: parallel first readers of one file, again and again" {

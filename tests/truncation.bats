@@ -45,10 +45,10 @@ old_or_new() { # READ ORIGINAL
 	[ ! -s "$1" ] || cmp "$1" "$2" || cmp "$1" <(echo new)
 }
 
-# FILE is truncated while a fill of it is in the middle of a write.
-truncated_while_filled() { # FILE
+# FILE, of which a truncation is held up, is read: its fill is in the middle of a
+# write when the truncation is let go.
+read_meanwhile() { # FILE
 	local file=$dir/$1 original=$TREES/tmp/truncation/$1 reader
-	truncating "$file"
 	trace "$(status "$dir" worker_pid)" -f -e trace=pwrite64 \
 		-e inject=pwrite64:delay_enter=2s 7>&-
 	bounded -40 cat "$file" >"$BATS_TEST_TMPDIR/read" 3>&- 7>&- &
@@ -58,11 +58,16 @@ truncated_while_filled() { # FILE
 	let_go
 	wait "$writer"
 	wait "$reader" || fail "a reader failed"
-	kill "$tracer"
-	wait "$tracer" || true
+	untrace
 	old_or_new "$BATS_TEST_TMPDIR/read" "$original"
 	[ "$(cat "$file")" = new ]
-	is dirty "$file"
+}
+
+# FILE is truncated while a fill of it is in the middle of a write.
+truncated_while_filled() { # FILE
+	truncating "$dir/$1"
+	read_meanwhile "$1"
+	is dirty "$dir/$1"
 }
 
 @test "3 truncation: held up before it truncates a file that nobody knew: nothing comes back" {
@@ -108,18 +113,7 @@ truncated_while_filled() { # FILE
 	serve_tree tmp/truncation --read-ahead-files 0
 	truncating "$dir/0"
 	bounded bash -c 'for ((n = 2; n < 602; n++)); do echo new >"$1/$n"; done' - "$dir" 7>&-
-	trace "$(status "$dir" worker_pid)" -f -e trace=pwrite64 \
-		-e inject=pwrite64:delay_enter=2s 7>&-
-	bounded -40 cat "$dir/0" >"$BATS_TEST_TMPDIR/read" 3>&- 7>&- &
-	reader=$!
-	sleep 1
-	let_go
-	wait "$writer"
-	wait "$reader"
-	kill "$tracer"
-	wait "$tracer" || true
-	old_or_new "$BATS_TEST_TMPDIR/read" "$TREES/tmp/truncation/0"
-	[ "$(cat "$dir/0")" = new ]
+	read_meanwhile 0
 	for ((n = 2; n < 602; n++)); do
 		[ "$(<"$dir/$n")" = new ]
 	done

@@ -37,6 +37,11 @@ trace() { # PID OPTION...
 	wait_for "strace" attached "$@"
 }
 
+untrace() {
+	kill "$tracer"
+	wait "$tracer" || true
+}
+
 was_killed() { # KEY PID WHERE
 	[ "$(status "$dir" "$1")" != "$2" ] && return
 	kill "$tracer" || true
