@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "engine/changes.h"
-#include "local/extent.h"
 #include "local/lease.h"
 #include "local/placeholder.h"
 

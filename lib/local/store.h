@@ -12,7 +12,6 @@
 #ifndef HSM_LOCAL_STORE_H
 #define HSM_LOCAL_STORE_H
 
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>

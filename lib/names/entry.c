@@ -8,7 +8,6 @@
 
 #include "base/cleanup.h"
 #include "engine/changes.h"
-#include "engine/engine.h"
 #include "local/extent.h"
 #include "local/placeholder.h"
 #include "names/vanish.h"

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 

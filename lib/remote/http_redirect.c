@@ -3,7 +3,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/cleanup.h"
 #include "remote/http.h"
 
 static void free_url(CURLU **url)

@@ -2,10 +2,10 @@
 #include "remote/listing.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/cleanup.h"
 #include "remote/listing_html.h"
 #include "remote/listing_json.h"
 
