@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "failure.h"
 #include "names/crawl.h"
+#include "names/crew.h"
 #include "names/deep.h"
 #include "survey.h"
 
@@ -85,9 +86,9 @@ static int list_root(struct hsm_service *service, struct hsm_remote *remote,
 		.log = options->log, .remote = remote,
 		.store_fd = service->store.fd, .root = service->store.tree,
 		.store_id = service->store.id, .jobs = options->jobs,
-		.shared = hsm_crawl_share(),
+		.crew = hsm_crew_new(),
 	};
-	int ret = deep.shared ? hsm_deep_mark(deep.root) : -ENOMEM;
+	int ret = deep.crew ? hsm_deep_mark(deep.root) : -ENOMEM;
 
 	if (!ret)
 		ret = hsm_deep_list(&deep, deep.root, survey->failure.text,

@@ -48,7 +48,7 @@ static void ask_for_file(struct hsm_run *run, struct hsm_conn *conn,
 	dir_fd = hsm_run_open(crawl, dir);
 	if (dir_fd < 0)
 		return;
-	ret = hsm_crawl_make_file(crawl, dir_fd, path,
+	ret = hsm_entry_make_file(crawl, dir_fd, path,
 				  slash ? slash + 1 : path, &version,
 				  0, time(NULL));
 	if (ret == -EFBIG || ret == -EINVAL || ret == -E2BIG)
@@ -62,7 +62,7 @@ static void *thread(void *arg)
 	struct hsm_run *run = arg;
 	struct hsm_conn *conn = NULL;
 	char path[PATH_MAX + 1];
-	int ret = hsm_crawl_take_conn(run->crawl, &conn);
+	int ret = hsm_crew_take_conn(run->crawl, &conn);
 
 	if (ret < 0)
 		hsm_run_fail(run, "", NULL, ret);
@@ -91,7 +91,7 @@ static void *thread(void *arg)
 		pthread_cond_broadcast(&run->more);
 	}
 	pthread_mutex_unlock(&run->lock);
-	hsm_crawl_give_conn(run->crawl, conn);
+	hsm_crew_give_conn(run->crawl, conn);
 	return NULL;
 }
 
@@ -141,7 +141,7 @@ static int list_one(struct hsm_run *run)
 	struct hsm_agenda_dir *dir;
 	struct hsm_conn *conn;
 	unsigned int count = 0;
-	int ret = hsm_crawl_take_conn(crawl, &conn);
+	int ret = hsm_crew_take_conn(crawl, &conn);
 
 	if (ret < 0)
 		return ret;
@@ -149,7 +149,7 @@ static int list_one(struct hsm_run *run)
 	hsm_agenda_next(&run->agenda, NULL, &dir);
 	hsm_intake_directory(run, conn, dir);
 	free(dir);
-	hsm_crawl_give_conn(crawl, conn);
+	hsm_crew_give_conn(crawl, conn);
 	if (!run->error && !hsm_agenda_empty(&run->agenda))
 		ret = start_threads(run, threads, &count);
 	while (count)
@@ -166,12 +166,12 @@ static int run_shallow(struct hsm_crawl *crawl)
 
 	if (fstat(crawl->only, &st) < 0)
 		return -errno;
-	hsm_crawl_claim(crawl->shared, st.st_ino);
+	hsm_crew_claim(crawl->crew, st.st_ino);
 	ret = hsm_mark_read(crawl->only, NULL, &flags);
 	run.first = !ret && flags & HSM_FLAG_UNLISTED;
 	/* Somebody else has just done it. */
 	if (ret || !run.first) {
-		hsm_crawl_unclaim(crawl->shared, st.st_ino);
+		hsm_crew_unclaim(crawl->crew, st.st_ino);
 		return ret;
 	}
 	ret = hsm_run_begin(&run, crawl);
@@ -183,7 +183,7 @@ static int run_shallow(struct hsm_crawl *crawl)
 		ret = hsm_seal_break(crawl->only);
 	if (!ret)
 		ret = hsm_mark_clear(crawl->only, HSM_FLAG_UNLISTED);
-	hsm_crawl_unclaim(crawl->shared, st.st_ino);
+	hsm_crew_unclaim(crawl->crew, st.st_ino);
 	return ret;
 }
 

@@ -15,13 +15,7 @@
 #include "local/store.h"
 #include "remote/remote.h"
 
-/*
- * What the crawls of one process share: connections that are used again, and
- * which directories are being listed now.
- */
-struct hsm_crawl_shared;
-struct hsm_crawl_shared *hsm_crawl_share(void); /* NULL: no memory */
-
+struct hsm_crew;
 struct hsm_engine;
 
 struct hsm_crawl {
@@ -56,7 +50,7 @@ struct hsm_crawl {
 	 */
 	bool shallow;
 	int only;
-	struct hsm_crawl_shared *shared; /* NULL: no other crawl runs now */
+	struct hsm_crew *crew; /* NULL: no other crawl runs now */
 	/* results */
 	atomic_ulong files, directories, skipped, failed;
 	char error[512];       /* of the failure that ended it */

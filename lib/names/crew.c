@@ -6,7 +6,7 @@
 
 enum { IDLE_MAX = 64, CLAIMS_MAX = 512 };
 
-struct hsm_crawl_shared {
+struct hsm_crew {
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 	struct hsm_conn *idle[IDLE_MAX];
@@ -15,74 +15,74 @@ struct hsm_crawl_shared {
 	unsigned int claimed;
 };
 
-struct hsm_crawl_shared *hsm_crawl_share(void)
+struct hsm_crew *hsm_crew_new(void)
 {
-	struct hsm_crawl_shared *shared = calloc(1, sizeof(*shared));
+	struct hsm_crew *crew = calloc(1, sizeof(*crew));
 
-	if (shared) {
-		pthread_mutex_init(&shared->lock, NULL);
-		pthread_cond_init(&shared->done, NULL);
+	if (crew) {
+		pthread_mutex_init(&crew->lock, NULL);
+		pthread_cond_init(&crew->done, NULL);
 	}
-	return shared;
+	return crew;
 }
 
-static bool is_claimed(const struct hsm_crawl_shared *shared, ino_t ino)
+static bool is_claimed(const struct hsm_crew *crew, ino_t ino)
 {
 	unsigned int i;
 
-	for (i = 0; i < shared->claimed; i++)
-		if (shared->claims[i] == ino)
+	for (i = 0; i < crew->claimed; i++)
+		if (crew->claims[i] == ino)
 			return true;
 	return false;
 }
 
-void hsm_crawl_claim(struct hsm_crawl_shared *shared, ino_t ino)
+void hsm_crew_claim(struct hsm_crew *crew, ino_t ino)
 {
-	pthread_mutex_lock(&shared->lock);
-	while (shared->claimed == CLAIMS_MAX || is_claimed(shared, ino))
-		pthread_cond_wait(&shared->done, &shared->lock);
-	shared->claims[shared->claimed++] = ino;
-	pthread_mutex_unlock(&shared->lock);
+	pthread_mutex_lock(&crew->lock);
+	while (crew->claimed == CLAIMS_MAX || is_claimed(crew, ino))
+		pthread_cond_wait(&crew->done, &crew->lock);
+	crew->claims[crew->claimed++] = ino;
+	pthread_mutex_unlock(&crew->lock);
 }
 
-void hsm_crawl_unclaim(struct hsm_crawl_shared *shared, ino_t ino)
+void hsm_crew_unclaim(struct hsm_crew *crew, ino_t ino)
 {
 	unsigned int i;
 
-	pthread_mutex_lock(&shared->lock);
-	for (i = 0; i < shared->claimed; i++)
-		if (shared->claims[i] == ino)
+	pthread_mutex_lock(&crew->lock);
+	for (i = 0; i < crew->claimed; i++)
+		if (crew->claims[i] == ino)
 			break;
-	shared->claims[i] = shared->claims[--shared->claimed];
-	pthread_cond_broadcast(&shared->done);
-	pthread_mutex_unlock(&shared->lock);
+	crew->claims[i] = crew->claims[--crew->claimed];
+	pthread_cond_broadcast(&crew->done);
+	pthread_mutex_unlock(&crew->lock);
 }
 
-int hsm_crawl_take_conn(struct hsm_crawl *crawl, struct hsm_conn **conn)
+int hsm_crew_take_conn(struct hsm_crawl *crawl, struct hsm_conn **conn)
 {
-	struct hsm_crawl_shared *shared = crawl->shared;
+	struct hsm_crew *crew = crawl->crew;
 
 	*conn = NULL;
-	if (shared) {
-		pthread_mutex_lock(&shared->lock);
-		if (shared->idle_count)
-			*conn = shared->idle[--shared->idle_count];
-		pthread_mutex_unlock(&shared->lock);
+	if (crew) {
+		pthread_mutex_lock(&crew->lock);
+		if (crew->idle_count)
+			*conn = crew->idle[--crew->idle_count];
+		pthread_mutex_unlock(&crew->lock);
 	}
 	return *conn ? 0 : hsm_conn_open(conn, crawl->remote);
 }
 
-void hsm_crawl_give_conn(struct hsm_crawl *crawl, struct hsm_conn *conn)
+void hsm_crew_give_conn(struct hsm_crawl *crawl, struct hsm_conn *conn)
 {
-	struct hsm_crawl_shared *shared = crawl->shared;
+	struct hsm_crew *crew = crawl->crew;
 
-	if (shared && conn) {
-		pthread_mutex_lock(&shared->lock);
-		if (shared->idle_count < IDLE_MAX) {
-			shared->idle[shared->idle_count++] = conn;
+	if (crew && conn) {
+		pthread_mutex_lock(&crew->lock);
+		if (crew->idle_count < IDLE_MAX) {
+			crew->idle[crew->idle_count++] = conn;
 			conn = NULL;
 		}
-		pthread_mutex_unlock(&shared->lock);
+		pthread_mutex_unlock(&crew->lock);
 	}
 	hsm_conn_close(conn);
 }

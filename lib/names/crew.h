@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the crawls of one process share: hsm_crawl_share() makes it. */
+/*
+ * What the crawls of one process share: connections that are used again, and which
+ * directories are being listed now.
+ */
 #ifndef HSM_NAMES_CREW_H
 #define HSM_NAMES_CREW_H
 
@@ -7,12 +10,15 @@
 
 #include "names/crawl.h"
 
+/* For as long as the process lives.  NULL: no memory. */
+struct hsm_crew *hsm_crew_new(void);
+
 /* Be the only one who lists the directory `ino`; waits for whoever does. */
-void hsm_crawl_claim(struct hsm_crawl_shared *shared, ino_t ino);
-void hsm_crawl_unclaim(struct hsm_crawl_shared *shared, ino_t ino);
+void hsm_crew_claim(struct hsm_crew *crew, ino_t ino);
+void hsm_crew_unclaim(struct hsm_crew *crew, ino_t ino);
 
 /* A connection, one that was used before if there is one.  -errno. */
-int hsm_crawl_take_conn(struct hsm_crawl *crawl, struct hsm_conn **conn);
-void hsm_crawl_give_conn(struct hsm_crawl *crawl, struct hsm_conn *conn);
+int hsm_crew_take_conn(struct hsm_crawl *crawl, struct hsm_conn **conn);
+void hsm_crew_give_conn(struct hsm_crawl *crawl, struct hsm_conn *conn);
 
 #endif

@@ -62,7 +62,7 @@ void hsm_deep_like(struct hsm_deep *deep, const struct hsm_deep *other)
 		.log = other->log, .remote = other->remote,
 		.store_fd = other->store_fd, .root = other->root,
 		.store_id = other->store_id, .jobs = other->jobs,
-		.shared = other->shared, .engine = other->engine,
+		.crew = other->crew, .engine = other->engine,
 		.may = other->may, .arg = other->arg,
 	};
 }
@@ -74,7 +74,7 @@ int hsm_deep_list(struct hsm_deep *deep, int fd, char *error, size_t size)
 		.store_fd = deep->store_fd, .tree = deep->root,
 		.store_id = deep->store_id, .jobs = deep->jobs,
 		.lazy = true, .shallow = true, .only = fd,
-		.shared = deep->shared, .engine = deep->engine,
+		.crew = deep->crew, .engine = deep->engine,
 	};
 	struct hsm_mark mark;
 	unsigned int flags;

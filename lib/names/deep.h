@@ -16,7 +16,7 @@ struct hsm_deep {
 	int root;                /* a mount without events and triggers */
 	uint64_t store_id;
 	unsigned int jobs;
-	struct hsm_crawl_shared *shared;
+	struct hsm_crew *crew;
 	struct hsm_engine *engine; /* as in hsm_crawl; or NULL */
 	/* As in hsm_crawl, for whoever lists directories once more. */
 	bool grows;

@@ -67,7 +67,7 @@ static bool is_directory(int dir_fd, const char *name)
 	       S_ISDIR(st.st_mode);
 }
 
-int hsm_crawl_vanish(const struct hsm_crawl *crawl, int dir_fd,
+int hsm_entry_vanish(const struct hsm_crawl *crawl, int dir_fd,
 		     const char *name, const char *path)
 {
 	const struct hsm_vanish how = {
@@ -78,7 +78,7 @@ int hsm_crawl_vanish(const struct hsm_crawl *crawl, int dir_fd,
 	return hsm_vanish(&how, dir_fd, name, path);
 }
 
-int hsm_crawl_make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
+int hsm_entry_make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
 			const char *name, const struct hsm_version *version,
 			unsigned int mode, time_t listed)
 {
@@ -93,7 +93,7 @@ int hsm_crawl_make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
 	ret = hsm_placeholder_create(dir_fd, name, &mark, mode);
 	/* It was a directory before. */
 	if (ret == -EEXIST && is_directory(dir_fd, name) &&
-	    hsm_crawl_vanish(crawl, dir_fd, name, path) == 0)
+	    hsm_entry_vanish(crawl, dir_fd, name, path) == 0)
 		ret = hsm_placeholder_create(dir_fd, name, &mark, mode);
 	note_own_change(crawl);
 	if (ret == -EEXIST)

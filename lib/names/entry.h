@@ -10,12 +10,12 @@
  * placeholder, or update what is there.  `listed` is its time when the remote
  * tells none.  -ENAMETOOLONG, or as hsm_placeholder_create().
  */
-int hsm_crawl_make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
+int hsm_entry_make_file(struct hsm_crawl *crawl, int dir_fd, const char *path,
 			const char *name, const struct hsm_version *version,
 			unsigned int mode, time_t listed);
 
 /* The remote no longer has `path`: hsm_vanish(). */
-int hsm_crawl_vanish(const struct hsm_crawl *crawl, int dir_fd,
+int hsm_entry_vanish(const struct hsm_crawl *crawl, int dir_fd,
 		     const char *name, const char *path);
 
 #endif

@@ -125,7 +125,7 @@ static int take_directory(struct intake *intake, const char *name,
 	fd = hsm_directory_make(intake->run, intake->dir_fd, name, &mark);
 	if (fd == -ENOTDIR &&
 	    (!crawl->lazy || crawl->grows || intake->run->first) &&
-	    hsm_crawl_vanish(crawl, intake->dir_fd, name, path) == 0)
+	    hsm_entry_vanish(crawl, intake->dir_fd, name, path) == 0)
 		fd = hsm_directory_make(intake->run, intake->dir_fd, name, &mark);
 	if (fd == -ENOTDIR)
 		return skip(intake, name, "a file of this name is here");
@@ -160,7 +160,7 @@ static int make_entry(struct intake *intake, const struct hsm_entry *entry,
 	}
 	if (entry->version.size == HSM_SIZE_UNKNOWN)
 		return hsm_run_add_file(intake->run, path);
-	ret = hsm_crawl_make_file(intake->run->crawl, intake->dir_fd, path,
+	ret = hsm_entry_make_file(intake->run->crawl, intake->dir_fd, path,
 				  entry->name, &entry->version, entry->mode,
 				  intake->now);
 	if (ret == -EFBIG || ret == -EINVAL || ret == -E2BIG ||
@@ -217,7 +217,7 @@ static void take_away(const struct intake *intake)
 
 		if (hsm_snapshot_vanished(&intake->snapshot, entry->d_name) &&
 		    join(path, sizeof(path), intake->path, entry->d_name) == 0)
-			hsm_crawl_vanish(crawl, intake->dir_fd, entry->d_name,
+			hsm_entry_vanish(crawl, intake->dir_fd, entry->d_name,
 					 path);
 	}
 }

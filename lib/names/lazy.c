@@ -13,6 +13,7 @@
 #include "local/mount.h"
 #include "names/attendant.h"
 #include "names/binds.h"
+#include "names/crew.h"
 #include "names/doorway.h"
 
 enum { ATTENDANTS_MIN = 4, ATTENDANTS_MAX = 64 };
@@ -322,14 +323,14 @@ int hsm_lazy_start(struct hsm_service *service, struct hsm_engine *engine)
 		.log = engine->log, .remote = engine->remote,
 		.store_fd = service->store.fd, .root = service->watch.root,
 		.store_id = service->store.id, .jobs = engine->jobs,
-		.shared = hsm_crawl_share(), .engine = engine,
+		.crew = hsm_crew_new(), .engine = engine,
 		.grows = service->sealed, .appeared = appeared,
 		.uncover = uncover, .listed = listed, .trigger_arg = lazy,
 	};
 	pthread_rwlock_init(&lazy->frontier, NULL);
 	lazy->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	lazy->home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	if (!lazy->deep.shared || lazy->proc < 0 || lazy->home < 0)
+	if (!lazy->deep.crew || lazy->proc < 0 || lazy->home < 0)
 		return -ENOMEM;
 	/* A worker before this one may have come so far. */
 	service->store.listed = faccessat(service->store.fd, "listed.done",

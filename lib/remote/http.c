@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
 static void init_curl(void)

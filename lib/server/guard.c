@@ -102,7 +102,7 @@ static void start_worker(struct guard *guard)
 		return;
 	atomic_store(&shared->up, false);
 	/* Nobody opens or closes anything now: the others only wait. */
-	hsm_worker_recover(guard->service);
+	hsm_recover_worker(guard->service);
 	if (guard->failed_starts >= STARTS)
 		refuse_waiting(guard);
 	pid = hsm_process_clone();
@@ -327,7 +327,7 @@ int hsm_guard_run(struct hsm_service *service)
 	if (still_mounted(service))
 		hsm_mount_detach(service->options->dir);
 	stop_worker(&guard);
-	hsm_worker_recover(service);
+	hsm_recover_worker(service);
 	hsm_deny_rest(service);
 	return 0;
 }

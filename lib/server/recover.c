@@ -124,7 +124,7 @@ static void count_again(struct hsm_shared *shared)
 	atomic_store(&shared->count.waiting, waiting);
 }
 
-void hsm_worker_recover(struct hsm_service *service)
+void hsm_recover_worker(struct hsm_service *service)
 {
 	recover_buffers(service->shared);
 	count_again(service->shared);
@@ -142,7 +142,7 @@ static void restore_time(struct hsm_engine *engine, const struct hsm_task *task)
 		hsm_mtime_set(fd, &task->mtime);
 }
 
-void hsm_worker_restore_times(struct hsm_engine *engine)
+void hsm_recover_times(struct hsm_engine *engine)
 {
 	unsigned int i;
 

@@ -17,12 +17,12 @@ int hsm_recover_note(struct hsm_shared *shared);
  * need: the table of descriptors is shared, it outlives a worker.  Only while
  * no worker runs.  Allocates nothing.
  */
-void hsm_worker_recover(struct hsm_service *service);
+void hsm_recover_worker(struct hsm_service *service);
 
 /*
  * In a new worker, before it fills anything: put the times back that the dead one
  * had moved by a write and not put back.
  */
-void hsm_worker_restore_times(struct hsm_engine *engine);
+void hsm_recover_times(struct hsm_engine *engine);
 
 #endif

@@ -154,7 +154,7 @@ static int start(struct worker *worker)
 	if (ret)
 		return ret;
 	hsm_changes_recover(&worker->engine);
-	hsm_worker_restore_times(&worker->engine);
+	hsm_recover_times(&worker->engine);
 	worker->control = (struct hsm_control_server){
 		&worker->engine, service->control, service->store.fd,
 		&worker->journal,
