@@ -77,9 +77,6 @@ struct hsm_serve_options {
 	const struct hsm_log *log;
 };
 
-/* The default of `whole_for`. */
-extern const char hsm_serve_whole_for[];
-
 /*
  * Serve DIR from URL until SIGTERM, SIGINT or `umount DIR`; 0 then, and DIR
  * shows nothing but `.hsm`.  On failure DIR is as before and `failure` says why.

@@ -20,7 +20,8 @@
 #include "server/guard.h"
 #include "survey.h"
 
-const char hsm_serve_whole_for[] =
+/* They look for holes, or hand the file to the kernel; hsm-serve(8) names them, too. */
+static const char whole_for[] =
 	"losetup,mount,swapon,bsdtar,bsdcpio,bsdcat,qemu-img,qemu-nbd,"
 	"qemu-system-x86,udisksd,systemd-nspawn,systemd-dissec,grep,egrep,fgrep,"
 	"file-roller,cryptsetup,fuse2fs,guestmount,xfs_copy,e2image,partclone,"
@@ -231,7 +232,7 @@ static void set_defaults(struct hsm_serve_options *options)
 	if (options->stream_above < 0)
 		options->stream_above = 16 << 20;
 	if (!options->whole_for)
-		options->whole_for = hsm_serve_whole_for;
+		options->whole_for = whole_for;
 	if (options->read_ahead_files < 0)
 		options->read_ahead_files = 64;
 	if (options->retries < 0)
