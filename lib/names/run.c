@@ -91,8 +91,12 @@ int hsm_run_skip(struct hsm_crawl *crawl, const char *dir, const char *name,
 
 int hsm_run_open(const struct hsm_crawl *crawl, const char *path)
 {
-	if (crawl->shallow)
-		return openat(crawl->only, ".",
-			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	if (crawl->shallow) {
+		fd = openat(crawl->only, ".",
+			    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
 	return hsm_beneath_open(crawl->tree, path, O_RDONLY | O_DIRECTORY);
 }

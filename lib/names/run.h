@@ -57,7 +57,7 @@ bool hsm_run_is_local(const char *path, int error);
 int hsm_run_skip(struct hsm_crawl *crawl, const char *dir, const char *name,
 		 const char *why);
 
-/* The directory `path` here: for the caller to close, or -errno or -1. */
+/* The directory `path` here: for the caller to close.  -errno. */
 int hsm_run_open(const struct hsm_crawl *crawl, const char *path);
 
 #endif
