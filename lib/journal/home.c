@@ -249,7 +249,7 @@ void hsm_journal_trim(const struct hsm_journal *journal, unsigned int keep)
 
 		if ((list && list + keep < journal->period) ||
 		    (log && log < journal->period) ||
-		    (intent && intent < journal->period) ||
+		    (intent && intent + 1 < journal->period) ||
 		    number_of(entry->d_name, "new"))
 			unlinkat(journal->fd, entry->d_name, 0);
 	}

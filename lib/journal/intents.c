@@ -130,3 +130,11 @@ int hsm_intents_load(struct hsm_log_image *image,
 	close(fd);
 	return ret;
 }
+
+void hsm_intents_drop(const struct hsm_journal *journal, uint64_t n)
+{
+	int fd = hsm_journal_file(journal, n, "intent", O_WRONLY | O_TRUNC);
+
+	if (fd >= 0)
+		close(fd);
+}

@@ -46,4 +46,7 @@ int hsm_intents_reserve(struct hsm_intents *intents);
 int hsm_intents_load(struct hsm_log_image *image,
 		     const struct hsm_journal *journal, uint64_t n);
 
+/* Forget those of period `n`. */
+void hsm_intents_drop(const struct hsm_journal *journal, uint64_t n);
+
 #endif

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "journal/subject.h"
+#include "local/mark.h"
 
 /* Whether `name` in the directory `above` is the file. */
 static bool is_there(int above, const char *name, const struct stat *st)
@@ -99,6 +100,7 @@ int hsm_opened_describe(int root, bool whole, int fd, struct hsm_opened *out)
 {
 	struct hsm_record *record = &out->record;
 	HSM_CLOSE int above = -1;
+	unsigned int flags;
 	struct stat st;
 	int ret;
 
@@ -110,7 +112,9 @@ int hsm_opened_describe(int root, bool whole, int fd, struct hsm_opened *out)
 		return ret;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	out->born = birth(fd);
+	/* A crash must not leave it in doubt who wrote into what can be evicted. */
+	out->born = hsm_mark_read(fd, NULL, &flags) == -ENODATA ? birth(fd) :
+		    (struct timespec){ 0 };
 	if (st.st_nlink)
 		above = open_above(fd, &st, out);
 	if (st.st_nlink && above < 0)

@@ -11,7 +11,7 @@
 
 struct hsm_opened {
 	struct hsm_record record;
-	struct timespec born; /* 0: not known */
+	struct timespec born; /* 0: not known, or a file with a mark of ours */
 	char path[PATH_MAX];  /* where `record.name` lies */
 };
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "journal/intents.h"
 #include "journal/still.h"
 #include "journal/sweep.h"
 
@@ -80,6 +81,38 @@ static bool is_still(const struct hsm_tracker *tracker)
 	return !strcmp(then, now);
 }
 
+static void tell_intents(struct hsm_tracker *tracker, uint64_t n)
+{
+	struct hsm_log_image image;
+	struct hsm_record record;
+	int ret = hsm_intents_load(&image, &tracker->journal, n);
+
+	if (ret < 0)
+		hsm_log(tracker->log, HSM_LOG_ERROR, "who had what open for "
+			"writing at the crash cannot be read: %s",
+			strerror(-ret));
+	while (!ret && hsm_log_image_next(&image, &record) == 1)
+		tracker->opened(tracker->own_arg, &record.inode);
+	hsm_log_image_free(&image);
+}
+
+/*
+ * The last cut may have come just before the crash, or not be in the state.  The
+ * list of a period that crashed needs no intents.
+ */
+static void tell_opened(struct hsm_tracker *tracker)
+{
+	uint64_t first = tracker->journal.period - 1, n;
+
+	for (n = first; n <= first + 2; n++)
+		tell_intents(tracker, n);
+	/* Once is enough, when what they lead to is on the disk. */
+	if (syncfs(tracker->root) < 0)
+		return;
+	for (n = first; n <= first + 2; n++)
+		hsm_intents_drop(&tracker->journal, n);
+}
+
 /* Why the history ends here, or NULL; sets `sweep`, and `stamp` to from when. */
 static const char *look_back(struct hsm_tracker *tracker, bool still)
 {
@@ -87,8 +120,12 @@ static const char *look_back(struct hsm_tracker *tracker, bool still)
 	struct hsm_journal *journal = &tracker->journal;
 	struct hsm_stamp then, noted;
 	bool same;
+	int ret = read_log(&tracker->records, &noted);
 
-	if (read_log(&tracker->records, &noted) < 0)
+	if (tracker->opened && journal->running &&
+	    !hsm_stamp_same_life(&noted, &now))
+		tell_opened(tracker);
+	if (ret < 0)
 		return "the journal cannot be read";
 	if (journal->lost)
 		return "there is none";

@@ -5,9 +5,9 @@
  * A group of class CONTENT asks at each open() on the file system.  The opener
  * holds write access by then if it is to write (do_dentry_open() takes it before
  * it asks), and that is what the lease test sees (check_conflicting_open()).
- * All who wait at the same time share one fdatasync.  A file that was made in this
- * period needs none: on the disk its birth comes before all that is written to it,
- * and that is what a sweep after a crash looks at.
+ * All who wait at the same time share one fdatasync.  A local file that was made in
+ * this period needs none: on the disk its birth comes before all that is written to
+ * it, and that is what a sweep after a crash looks at.
  *
  * When this process ends, the kernel lets everyone go on; the journal then says
  * that it did not end in order.

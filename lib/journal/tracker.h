@@ -51,6 +51,11 @@ struct hsm_tracker {
 	bool (*own)(void *arg, pid_t pid);
 	/* Whether anybody but us changed the content; NULL: so it may be. */
 	bool (*changed)(void *arg, int fd);
+	/*
+	 * Before a crash somebody had this file open for writing: what the disk
+	 * has of it may be newer than all that it says of itself.  Or NULL.
+	 */
+	void (*opened)(void *arg, const struct hsm_handle *inode);
 	void *own_arg;
 
 	int group;

@@ -41,6 +41,26 @@ static bool is_changed(void *arg, int fd)
 	       !facts.ours || hsm_facts_dirty(&facts);
 }
 
+/* Never evicted, until somebody says that it is clean. */
+static void mark_opened(void *arg, const struct hsm_handle *inode)
+{
+	const struct hsm_engine_journal *journal = arg;
+	HSM_CLOSE int fd = hsm_handle_open(journal->watch->root, inode,
+					   O_RDONLY | O_NONBLOCK | O_NOATIME);
+	struct hsm_facts facts;
+	int ret = fd == -ESTALE ? 0 : fd;
+
+	if (fd >= 0)
+		ret = hsm_inspect(fd, journal->store_id, &facts);
+	if (!ret && fd >= 0 && facts.ours && facts.st.st_size &&
+	    !(facts.flags & HSM_FLAG_DIRTY) &&
+	    (facts.flags & HSM_FLAG_WHOLE || facts.content == HSM_CONTENT_ALL))
+		ret = hsm_mark_set(fd, HSM_FLAG_CHANGED);
+	if (ret)
+		hsm_log(journal->log, HSM_LOG_ERROR, "a file that was open for "
+			"writing at the crash: %s", strerror(-ret));
+}
+
 int hsm_engine_journal_join(struct hsm_engine_journal *journal, int fd,
 			    pid_t *pid)
 {
@@ -153,7 +173,8 @@ static int begin(struct hsm_engine_journal *journal)
 		.log = journal->log, .group = -1, .records.fd = -1,
 		.journal = { .fd = -1, .lock = -1 },
 		.root = journal->watch->root, .mount = journal->watch->mount,
-		.own = is_own, .changed = is_changed, .own_arg = journal,
+		.own = is_own, .changed = is_changed, .opened = mark_opened,
+		.own_arg = journal,
 		.strict = journal->strict, .reads = reads_only,
 	};
 	ret = open_store(journal);

@@ -14,6 +14,9 @@ store again and compares every file with what the model allows:
   a name that was synced     is there; one that was removed or renamed and not
                              synced may be the old or the new one
 
+In every other round the server is strict.  Then it also holds for an fdatasync()
+right after the first write; and a file that was open for writing may be dirty.
+
 Then evicts everything that can be evicted and compares again: what the states
 claim is true, or this would lose it.  The model is in memory and so is no part
 of what the power loss takes.
@@ -68,6 +71,7 @@ class File:
         self.base = None             # None: any version of the remote file
         self.names = [name]          # the last is the current one
         self.gone = False            # removed; False: never
+        self.opened = False          # for writing
         self.maybe_absent = not versions
         self.written = False
 
@@ -91,6 +95,7 @@ class World:
         self.files = []
         self.stale = False           # has the remote changed?
         self.origins = {}            # the versions of each remote file
+        self.strict = self.was_strict = False
         self.stop = threading.Event()
         self.problems = []
         self.count = dict.fromkeys(
@@ -164,9 +169,11 @@ class World:
         return [os.path.join(self.build, "hsm-serve"), *options, "--jobs", "4",
                 "--stream-above", "2M", "--retries", "1", self.url, self.dir]
 
-    def serve(self):
+    def serve(self, strict):
+        self.strict = strict
+        options = ["-b"] + ["--strict"] * strict
         with open(os.path.join(self.work, "log"), "ab") as log:
-            done = subprocess.run(self.server_command("-b"), timeout=60,
+            done = subprocess.run(self.server_command(*options), timeout=60,
                                   stdin=subprocess.DEVNULL, stderr=log)
         if done.returncode:
             with open(os.path.join(self.work, "log")) as log:
@@ -294,9 +301,9 @@ class World:
         if way == "none":
             return
         # An fdatasync() of bytes in place does not make the mtime durable nor
-        # the mark, which is a moment behind: hsm(7) says how long.
+        # the mark, which is a moment behind if nobody is strict: hsm(7).
         if way == "fdatasync":
-            time.sleep(0.25)
+            time.sleep(0 if self.strict else 0.25)
             os.fdatasync(fd)
         else:
             os.fsync(fd)
@@ -320,6 +327,7 @@ class World:
         with file.lock:
             if file.gone is not False:
                 return
+            file.opened = True
             fd = os.open(self.path(file), os.O_RDWR)
             try:
                 self.begin(file, fd)
@@ -595,6 +603,8 @@ class World:
             wanted = ("offline", "partial", "online", "dirty")
         else:
             wanted = ("dirty",)
+        if file.opened and file.versions and self.was_strict:
+            wanted += ("dirty",)
         if state not in wanted:
             fail(f"{path}: is {state}, not {wanted}; {os.stat(path)}; "
                  + run("getfattr", "-d", "-m", "-", path).stdout)
@@ -652,7 +662,7 @@ class World:
                 continue
             path, data = paths[id(file)]
             file.names, file.gone = [os.path.basename(path)], False
-            file.maybe_absent = False
+            file.maybe_absent = file.opened = False
             # A removed file that came back is a placeholder of its own.
             file.written = file.written and data not in file.versions or \
                 self.state(path)[0] == "dirty"
@@ -682,7 +692,8 @@ class World:
         if self.problems:
             fail("; ".join(self.problems[:5]))
         self.recover()
-        self.serve()
+        self.was_strict = self.strict
+        self.serve(not self.strict)
         self.accept(self.check())
 
     def first_start(self):
@@ -731,7 +742,7 @@ def main():
         for number in range(starts):
             world.first_start()
             os.makedirs(world.dir, exist_ok=True)
-        world.serve()
+        world.serve(False)
         for number in range(rounds - starts):
             world.round(number)
         world.end()
