@@ -8,10 +8,23 @@
 POWER_ROUNDS=${POWER_ROUNDS:-15}
 BATS_TEST_TIMEOUT=$((POWER_ROUNDS * 20 + 120))
 load lib/helpers
+load lib/tracking
+load lib/restarting
 
 teardown() {
-	stop_all
+	restart_teardown
 	rm -rf "$TREES/tmp/power"
+}
+
+# All of the server ends at once, and the file system is mounted again.
+crash() {
+	local pids
+	mapfile -t pids < <(hsm_pids "$dir")
+	kill -STOP "${pids[@]}"
+	kill -KILL "${pids[@]}"
+	wait_for "their end" eval '[ -z "$(hsm_pids "$dir")" ]'
+	umount "$dir"
+	mount_again
 }
 
 @test "3.6 power: everything that was synced is there, everything else is the remote's" {
@@ -22,6 +35,31 @@ teardown() {
 		"$BATS_TEST_TMPDIR/image" "$BATS_TEST_TMPDIR" "${REMOTE}tmp/power/" \
 		"$TREES/tmp/power" "$POWER_ROUNDS" "$seed" >"$BATS_TEST_TMPDIR/counts"
 	echo "# $FS: $(cat "$BATS_TEST_TMPDIR/counts")" >&3
+}
+
+@test "3.6 power: strict: what was open for writing at a crash is dirty, once" {
+	local fd
+	dir=$(new_dir strict)
+	own_file_system
+	serve "${REMOTE}files/sizes/" "$dir" --strict
+	hsm-prefetch -q "$dir"/{text,4096,4097}
+	exec {fd}<>"$dir/text" {fd}>&-
+	hsm-checkpoint -q "$dir" || true
+	exec {fd}>>"$dir/4096" {fd}>&-
+	bounded cat "$dir/4097" >/dev/null
+	is online "$dir"/{text,4096,4097}
+	crash
+	serve "${REMOTE}files/sizes/" "$dir"
+	is dirty "$dir"/{text,4096}
+	is online "$dir/4097"
+	run hsm-evict "$dir/text"
+	[ "$status" = 1 ]
+	hsm-mark --clean "$dir"/{text,4096}
+	crash
+	serve "${REMOTE}files/sizes/" "$dir"
+	is online "$dir"/{text,4096,4097}
+	same "$dir/text" "$TREES/files/sizes/text"
+	stop "$dir"
 }
 
 # What can be on disk before the store is complete: made in this order.
