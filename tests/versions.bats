@@ -151,6 +151,21 @@ changes_between_ranges() { # SERVER TIME-OF-B
 	[ "$(letters 0 1)" = A ]
 }
 
+@test "2.13 versions: a file that was complete before a writer came becomes stale, too" {
+	local fd
+	serve_versions nginx
+	exec {fd}<>"$dir/file"
+	bounded head -c 1 <&$fd
+	exec {fd}>&-
+	version B "2022-02-02 02:02:02"
+	hsm-mark -q --refresh "$dir"
+	[[ $(flags "$dir/file") == *stale* ]]
+	is online "$dir/file"
+	[ "$(all_letters)" = A ]
+	hsm-mark -q --refresh "$dir/file"
+	[ "$(all_letters)" = B ]
+}
+
 @test "2.13 versions: what disappears there is lost, not zeros" {
 	serve_versions nginx
 	[ "$(letters 0 1)" = A ]

@@ -51,6 +51,28 @@ readable_without_server() { # FILE...
 	same "$dir/text" "$TREES/files/sizes/text"
 }
 
+pread() { # FD: the first page
+	bounded -10 python3 -c "import os; assert os.pread($1, 4096, 0)"
+}
+
+# The kernel keeps no ordinary ignore mark for it.
+@test "2.7 warm: nor does one that is open for writing too, after its first read" {
+	local fd
+	serve_tree files/sizes
+	hsm-prefetch -q "$dir/5M"
+	exec {fd}<>"$dir/5M"
+	pread $fd
+	freeze_server
+	pread $fd
+	bounded -10 cat "$dir/5M" >/dev/null
+	thaw_server
+	exec {fd}>&-
+	is online "$dir/5M"
+	hsm-evict -q "$dir/5M"
+	cold "$dir/5M"
+	same "$dir/5M" "$TREES/files/sizes/5M"
+}
+
 @test "2.7 warm: nor after memory pressure, and nothing is fetched twice" {
 	local mark
 	serve_tree files/sizes

@@ -123,7 +123,7 @@ static void describe(struct hsm_engine *engine, const struct hsm_event *event,
 		     const struct hsm_facts *facts, struct hsm_request *request)
 {
 	request->event = event;
-	/* Of a complete file only one thing is asked: may_make_holes(). */
+	/* Of a complete file only one thing is asked: asks_for_writer(). */
 	if (facts->content == HSM_CONTENT_ALL && !hsm_facts_resized(facts) &&
 	    !(facts->flags & HSM_FLAG_EVICT) &&
 	    (event->open || facts->flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE)))
@@ -146,13 +146,15 @@ static bool may_truncate(const struct hsm_request *request)
 		request->open_flags & O_TRUNC);
 }
 
-/* Of an access: reads and writes make none where there are none. */
-static bool may_make_holes(const struct hsm_facts *facts,
-			   const struct hsm_request *request)
+/*
+ * Of an access: whether it matters who has the file open.  In a complete one a
+ * write(2) makes no holes, and ends in a mark by itself.
+ */
+static bool asks_for_writer(const struct hsm_facts *facts,
+			    const struct hsm_request *request)
 {
 	return facts->content != HSM_CONTENT_ALL ||
 	       (!(facts->flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE)) &&
-		request->call != HSM_CALL_READ &&
 		request->call != HSM_CALL_WRITE);
 }
 
@@ -269,7 +271,7 @@ static bool prepare(struct hsm_engine *engine, struct hsm_slot *slot,
 		hsm_slot_answer(engine, slot, ret);
 		return false;
 	}
-	if (!event->open && may_make_holes(facts, request))
+	if (!event->open && asks_for_writer(facts, request))
 		request->writer = has_writer(engine, handle, event->fd,
 					     facts->content == HSM_CONTENT_ALL,
 					     &busy);

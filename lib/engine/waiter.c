@@ -153,7 +153,7 @@ static int seal(struct hsm_engine *engine, const struct hsm_object *object)
 
 /* While a reader waits, so that nobody can evict meanwhile. */
 static void quiet_if_complete(struct hsm_engine *engine,
-			      struct hsm_object *object, int fd)
+			      struct hsm_object *object, int fd, bool sealed)
 {
 	bool complete;
 
@@ -162,7 +162,8 @@ static void quiet_if_complete(struct hsm_engine *engine,
 	object->quiet |= complete;
 	pthread_mutex_unlock(&engine->lock);
 	if (complete)
-		hsm_watch_quiet(&engine->watch, fd, HSM_QUIET_UNMODIFIED);
+		hsm_watch_quiet(&engine->watch, fd, sealed ?
+				HSM_QUIET_ALWAYS : HSM_QUIET_UNMODIFIED);
 }
 
 void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
@@ -181,7 +182,7 @@ void hsm_waiters_finish(struct hsm_engine *engine, struct hsm_object *object,
 		} else if (w->slot) {
 			if (!w->error && !w->reserve)
 				quiet_if_complete(engine, object,
-						  w->slot->event.fd);
+						  w->slot->event.fd, w->seal);
 			hsm_slot_answer(engine, w->slot, w->error);
 		}
 		if (w->done)

@@ -42,7 +42,7 @@ void hsm_watch_close(struct hsm_watch *watch);
 enum hsm_quiet {
 	/* Until the file is modified (a punch included): complete files. */
 	HSM_QUIET_UNMODIFIED,
-	/* For ever (or until memory is short): files that are not ours to fill. */
+	/* Whatever happens: files that are not ours to fill, or sealed. */
 	HSM_QUIET_ALWAYS,
 };
 

@@ -38,7 +38,7 @@ static int update(struct hsm_crawl *crawl, int dir_fd, const char *name,
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    hsm_mark_read(fd, &mark, &flags) < 0 || mark.store != now->store ||
 	    strcmp(mark.origin, now->origin) ||
-	    flags & (HSM_FLAG_DIRTY | HSM_FLAG_CHANGED | HSM_FLAG_WHOLE))
+	    flags & (HSM_FLAG_DIRTY | HSM_FLAG_CHANGED))
 		return 0;
 	if (hsm_version_same(&mark.version, &now->version))
 		return hsm_mark_clear(fd, HSM_FLAG_LOST);
@@ -46,7 +46,8 @@ static int update(struct hsm_crawl *crawl, int dir_fd, const char *name,
 	if (ret < 0)
 		return ret;
 	/* Lost or stale without a gap: neither is evicted. */
-	if (resident || st.st_size != mark.version.size) {
+	if (resident || flags & HSM_FLAG_WHOLE ||
+	    st.st_size != mark.version.size) {
 		ret = hsm_mark_set(fd, HSM_FLAG_STALE);
 		return ret ? ret : hsm_mark_clear(fd, HSM_FLAG_LOST);
 	}

@@ -32,12 +32,11 @@ static int verdict(const struct hsm_service *service, int fd)
 
 	if (hsm_inspect(fd, service->store.id, &facts) < 0 || facts.unreadable)
 		return -EIO;
-	if (!facts.ours || facts.flags & HSM_FLAG_DIRTY) {
+	if (!facts.ours || facts.flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE)) {
 		hsm_watch_quiet(&service->watch, fd, HSM_QUIET_ALWAYS);
 		return 0;
 	}
-	if (!(facts.flags & HSM_FLAG_WHOLE) &&
-	    facts.content != HSM_CONTENT_ALL)
+	if (facts.content != HSM_CONTENT_ALL)
 		return -EIO;
 	hsm_watch_quiet(&service->watch, fd, HSM_QUIET_UNMODIFIED);
 	return 0;

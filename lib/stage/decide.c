@@ -51,13 +51,12 @@ enum hsm_verdict hsm_decide(const struct hsm_facts *facts,
 {
 	if (facts->unreadable)
 		return HSM_VERDICT_REFUSE;
-	if (!facts->ours || facts->flags & HSM_FLAG_DIRTY)
+	if (!facts->ours || facts->flags & (HSM_FLAG_DIRTY | HSM_FLAG_WHOLE))
 		return HSM_VERDICT_FORGET;
-	if (facts->flags & HSM_FLAG_WHOLE)
-		return HSM_VERDICT_QUIET;
 	/*
-	 * Quiet is no use where holes may come now: the kernel keeps no ignore
-	 * mark for a file that is open for writing (it says that it does).
+	 * Quiet is no use while it is open for writing: the kernel keeps no
+	 * ignore mark then that a write would end (it says that it does).  What
+	 * is sealed needs none of that kind.
 	 */
 	if (facts->content == HSM_CONTENT_ALL && !hsm_facts_resized(facts))
 		return !request->event->open && request->writer ?

@@ -21,7 +21,7 @@
 enum hsm_verdict {
 	HSM_VERDICT_ALLOW,      /* nothing to do, ask again next time */
 	HSM_VERDICT_QUIET,      /* complete: not again until it is modified */
-	HSM_VERDICT_FORGET,     /* never ours to fill: not again */
+	HSM_VERDICT_FORGET,     /* not ours to fill, or sealed: not again */
 	HSM_VERDICT_ADMIT,      /* let a writer in that may truncate in its open */
 	HSM_VERDICT_FILL,       /* fill [off, end) first */
 	HSM_VERDICT_FILL_WHOLE, /* fill all first */
@@ -39,8 +39,8 @@ struct hsm_request {
 	enum hsm_call call; /* of the waiting thread */
 	int open_flags;     /* when `call` is HSM_CALL_OPEN */
 	bool wants_whole;   /* a program or a device user that sees holes */
-	bool writer;        /* accesses: somebody has the file open for writing,
-			     * and this one may make holes */
+	bool writer;        /* accesses that are no write(2): somebody has the
+			     * file open for writing */
 };
 
 enum hsm_verdict hsm_decide(const struct hsm_facts *facts,

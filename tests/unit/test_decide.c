@@ -73,9 +73,9 @@ static void test_file(void **state)
 		{ { .flags = HSM_FLAG_DIRTY, .content = ALL },
 		  HSM_VERDICT_FORGET },
 		{ { .flags = HSM_FLAG_WHOLE, .size = 1, .recorded = 1 },
-		  HSM_VERDICT_QUIET },
+		  HSM_VERDICT_FORGET },
 		{ { .flags = HSM_FLAG_WHOLE, .size = 1, .recorded = 2 },
-		  HSM_VERDICT_QUIET },
+		  HSM_VERDICT_FORGET },
 		{ { .content = ALL, .size = 1, .recorded = 1 },
 		  HSM_VERDICT_QUIET },
 		{ { .content = ALL, .flags = HSM_FLAG_STALE | HSM_FLAG_LOST },
@@ -111,7 +111,7 @@ static void test_hole(void **state)
 	(void)state;
 	assert_int_equal(decide(&complete, &punch, writer), HSM_VERDICT_SEAL);
 	assert_int_equal(decide(&complete, &open, writer), HSM_VERDICT_QUIET);
-	assert_int_equal(decide(&sealed, &punch, writer), HSM_VERDICT_QUIET);
+	assert_int_equal(decide(&sealed, &punch, writer), HSM_VERDICT_FORGET);
 }
 
 static void test_open(void **state)
