@@ -60,18 +60,23 @@ say() { # TEXT
 	flock -u 7
 }
 
+# What a test said: the beginning, and the end.
+say_all() { # LINE...
+	(($# <= 90)) || set -- "${@:1:30}" "… $(($# - 90)) lines …" "${@: -60}"
+	(($# == 0)) || say "$(printf '%s\n' "$@")"
+}
+
 # Reads TAP: prints each test with the file system in front, and counts.
 count_tap() { # WHERE
-	local where=$1 line text='' seen=0 plan=-1 comments=0
+	local where=$1 line text=() seen=0 plan=-1
 	while IFS= read -r line; do
 		if [[ $line == "#"* ]]; then
 			# What belongs to the test before.
-			((++comments > 60)) || text+=${text:+$'\n'}"$where: $line"
+			text+=("$where: $line")
 			continue
 		fi
-		comments=0
-		[ -z "$text" ] || say "$text"
-		text=''
+		say_all "${text[@]}"
+		text=()
 		case $line in
 		1..*) plan=${line#1..}; continue ;;
 		"ok "*"# skip"*)
@@ -82,12 +87,12 @@ count_tap() { # WHERE
 		esac
 		if [[ $line == "not ok "* ]]; then
 			count fail "$where: $(sed 's/ in [0-9]*ms//' <<<"${line#not ok * }")"
-			text="$where: $line" # what went wrong follows
+			text=("$where: $line") # what went wrong follows
 		else
 			say "$where: $line"
 		fi
 	done
-	[ -z "$text" ] || say "$text"
+	say_all "${text[@]}"
 	((seen == plan)) || count fail "$where: $seen of $plan tests reported"
 }
 
