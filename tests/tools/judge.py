@@ -459,12 +459,14 @@ class Judge:
 
     def mutate(self, count):
         """How many of `count` lists are missed when they are empty?  (Of those during which
-        the writers were busy: at the end only a few go on.)"""
+        the writers were busy, at the end only a few go on; and with things that are still
+        there, of the others no list has to tell.)"""
         lists = self.lists
         mine = defaultdict(list)
         for change in self.world.changes:
             possible = lists.possible(change)
-            if len(possible) == 1 and possible[0]:
+            if (len(possible) == 1 and possible[0] and
+                    not self.absent(change.thing or change.entry, possible[0])):
                 mine[possible[0]].append(change)
         busy = [number for number, changes in mine.items() if len(changes) >= BUSY]
         chosen = random.sample(busy, min(count, len(busy)))
