@@ -381,9 +381,12 @@ def report(bench, parts):
 
 `tests/bench/run lazy`, {datetime.date.today()}, {os.cpu_count()} cores, {memory:.0f} GiB, Linux
 {os.uname().release}; {"; ".join(found)}. Medians of {RUNS} runs{", the small version" if QUICK else ""};
-100,000 directories, and what others take for many, once. One nginx on loopback; each run begins with an empty cache on a fresh
-ext4 loop image. † = through a proxy that adds {RTT:g} ms of round trip. DNF: not finished within
-{TIMEOUT:.0f} s. A number after the seconds: requests.
+100,000 directories, and what others take for many, once. One nginx on loopback; each run begins
+with an empty cache on a fresh ext4 loop image. † = through a proxy that adds {RTT:g} ms of round
+trip. DNF: not finished within {TIMEOUT:.0f} s. A number after the seconds: requests.
+
+What is lazy lies on a mount that maps IDs, which is how directories that are not listed stay
+closed (hsm(7)); every warm `stat` pays for that.
 
 {text}
 """
