@@ -97,6 +97,7 @@ def checkpoint(directory, good=(0,)):
 WATCHERS = {
     "untracked": lambda directory: contextlib.nullcontext(0),
     "hsm": tracked,
+    "hsm --strict": lambda directory: tracked(directory, "--strict"),
     "inotifywait -r -m": lambda directory: background(
         ["inotifywait", "-r", "-m", directory], "Watches established"),
     "fsnotifywait --filesystem": lambda directory: background(
@@ -275,7 +276,7 @@ def writers(base):
     """How much slower do writers become?  In turns, so that all see the same machine."""
     make_sources(base)
     watchers = {name: watch for name, watch in WATCHERS.items()
-                if name in ("untracked", "hsm") or shutil.which(name.split()[0])}
+                if name.startswith(("untracked", "hsm")) or shutil.which(name.split()[0])}
     rows = []
     for title, work in WORK.items():
         if work is fio and not shutil.which("fio"):
@@ -306,7 +307,7 @@ def idle(base):
     size = SIZES[-2]
     rows = []
     for name, watch in WATCHERS.items():
-        if name == "untracked" or (name != "hsm" and not shutil.which(name.split()[0])):
+        if name in ("untracked", "hsm --strict") or (name != "hsm" and not shutil.which(name.split()[0])):
             continue
         say(f"idle: {name}")
         with disk(base, "idle", size) as where:
@@ -362,9 +363,9 @@ def main():
     text = f"""<!-- SPDX-License-Identifier: GPL-2.0-or-later -->
 # What hsm-checkpoint costs
 
-`make bench`, {datetime.date.today()}, {machine()}; ext4 on a loop image. The directory is
-tracked and is not a file system of its own. Cold: page and inode caches were dropped.
-Medians of {ROUNDS} rounds for the writers.
+`make bench`, {datetime.date.today()}, {machine()}; ext4 on a loop
+image. The directory is tracked and is not a file system of its own. Cold: page and inode caches
+were dropped. Medians of {ROUNDS} rounds for the writers.
 """
     wanted = os.environ.get("PARTS", "").split(",") if os.environ.get("PARTS") else None
     with contextlib.ExitStack() as stack:
