@@ -56,6 +56,7 @@ own_file_system() {
 }
 
 mount_again() {
-	umount "$BATS_TEST_TMPDIR/own"
+	# Mounts of a process that was killed go a moment after it.
+	wait_for "the end of its mounts" umount "$BATS_TEST_TMPDIR/own"
 	mount -o loop "$BATS_TEST_TMPDIR/own.img" "$BATS_TEST_TMPDIR/own"
 }
