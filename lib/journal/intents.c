@@ -46,6 +46,24 @@ static int grow(struct hsm_intents *intents)
 	return ret ? ret : map(intents, size);
 }
 
+/*
+ * Store `len` bytes, which are mapped, behind what is in use.  Where a page cannot
+ * have its space, as on btrfs after a snapshot, which has each page copied once
+ * more, a store of ours would end us with SIGBUS; one of the kernel on our behalf
+ * fails.
+ */
+static int store(struct hsm_intents *intents, const void *bytes, size_t len)
+{
+	ssize_t n = pwrite(intents->memory, bytes, len, 0);
+
+	if (n == (ssize_t)len)
+		n = pread(intents->memory, intents->bytes + intents->used, len,
+			  0);
+	if (n == (ssize_t)len)
+		return 0;
+	return n < 0 && errno != EFAULT ? -errno : -ENOSPC;
+}
+
 /* The end of the last whole record: what follows is reserved, or torn. */
 static size_t end_of(const struct hsm_intents *intents)
 {
@@ -68,10 +86,12 @@ int hsm_intents_open(struct hsm_intents *intents,
 
 	*intents = (struct hsm_intents){
 		.fd = hsm_journal_file(journal, n, "intent", O_RDWR | O_CREAT),
+		.memory = -1,
 	};
 	if (intents->fd < 0)
 		return intents->fd;
-	ret = fstat(intents->fd, &st) < 0 ? -errno : 0;
+	intents->memory = memfd_create("hsm-intents", MFD_CLOEXEC);
+	ret = intents->memory < 0 || fstat(intents->fd, &st) < 0 ? -errno : 0;
 	/* btrfs: a page that is written twice takes new space otherwise. */
 	if (!ret && !st.st_size)
 		ioctl(intents->fd, FS_IOC_SETFLAGS, &flags);
@@ -94,8 +114,10 @@ void hsm_intents_close(struct hsm_intents *intents)
 {
 	if (intents->bytes)
 		munmap(intents->bytes, intents->size);
-	if (intents->fd >= 0)
+	if (intents->fd >= 0) {
 		close(intents->fd);
+		close(intents->memory);
+	}
 	*intents = (struct hsm_intents){ .fd = -1 };
 }
 
@@ -111,9 +133,10 @@ int hsm_intents_add(struct hsm_intents *intents, const void *bytes, size_t len,
 
 	while (!ret && intents->size - intents->used < len)
 		ret = grow(intents);
+	if (!ret)
+		ret = store(intents, bytes, len);
 	if (ret < 0)
 		return ret;
-	memcpy(intents->bytes + intents->used, bytes, len);
 	intents->used += len;
 	return durable && fdatasync(intents->fd) < 0 ? -errno : 0;
 }

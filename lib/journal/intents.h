@@ -19,7 +19,7 @@
 #include "journal/log.h"
 
 struct hsm_intents {
-	int fd;
+	int fd, memory; /* -1: not open */
 	unsigned char *bytes;
 	size_t used, size;
 };
