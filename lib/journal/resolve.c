@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/btrfs_tree.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,17 +202,34 @@ static void add_quiet(struct run *run, const struct hsm_subject *subject)
 		expand(run, fd, now, NULL);
 }
 
+/*
+ * Of btrfs, the top of a subvolume: one that is a snapshot comes with all that is
+ * in it, in one event.
+ */
+static bool is_subvolume(const struct hsm_handle *handle)
+{
+	enum { FILEID_BTRFS_WITHOUT_PARENT = 0x4d }; /* exportfs.h */
+	uint64_t number;
+
+	memcpy(&number, handle->data, sizeof(number));
+	return handle->type == FILEID_BTRFS_WITHOUT_PARENT &&
+	       number == BTRFS_FIRST_FREE_OBJECTID;
+}
+
 /* A directory that came, went or moved with all that is below it. */
 static void expand_moved(struct run *run, const struct hsm_subject *subject)
 {
 	const uint32_t moves = HSM_RECORD_RENAME | HSM_RECORD_FROM |
 			       HSM_RECORD_TO;
+	bool came = subject->all & moves;
 	const char *now, *was;
 	HSM_CLOSE int fd = -1;
 
 	if (subject->quiet)
 		add_quiet(run, subject);
-	if (!subject->directory || !(subject->all & moves))
+	if (subject->all & HSM_RECORD_CREATE && is_subvolume(&subject->handle))
+		came = true;
+	if (!subject->directory || !came)
 		return;
 	now = hsm_subject_now(&run->subjects, &subject->handle);
 	was = hsm_subject_was(&run->subjects, &subject->handle);
