@@ -2,6 +2,7 @@
 /* Checkpoints as the command asks for them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +10,15 @@
 
 #include "base/cleanup.h"
 #include "changelist.h"
+#include "engine/task.h"
 #include "failure.h"
 #include "hsm.h"
 #include "journal/home.h"
 #include "server/control.h"
 #include "tree.h"
 
-enum { KEEP = 16 };
+/* How long a worker that was killed may take to be replaced. */
+enum { KEEP = 16, PATIENCE_MS = 30000 };
 
 /* Where the journal of a directory is, and who tracks it. */
 struct place {
@@ -24,18 +27,36 @@ struct place {
 	int dir;                   /* the directory */
 	int control;               /* connection to its tracker, or -errno */
 	struct hsm_session *session; /* of a served tree */
+	bool served;
+	unsigned long long end;    /* of our patience, see hsm_task_now() */
 };
 
-static void leave(struct place *place)
+static void hang_up(struct place *place)
 {
 	hsm_journal_close(&place->journal);
-	if (place->dir >= 0)
-		close(place->dir);
 	if (place->control >= 0)
 		close(place->control);
 	hsm_session_free(place->session);
 	place->session = NULL;
-	place->dir = place->control = -1;
+	place->served = false;
+	place->control = -1;
+}
+
+static void leave(struct place *place)
+{
+	hang_up(place);
+	if (place->dir >= 0)
+		close(place->dir);
+	place->dir = -1;
+}
+
+/*
+ * The worker that was asked is gone, or its journal is still locked by the one
+ * before it: another one will answer at the same socket.
+ */
+static bool is_replaced(int error)
+{
+	return error == -ECONNRESET || error == -EAGAIN;
 }
 
 static int call(struct place *place, enum hsm_control_op op, uint64_t off,
@@ -50,11 +71,11 @@ static int call(struct place *place, enum hsm_control_op op, uint64_t off,
 	return hsm_control_call(place->control, &request, reply, fd, -1);
 }
 
-static bool is_root(const struct hsm_tree *tree, int fd)
+static bool is_same(int one, int other)
 {
 	struct stat a, b;
 
-	return fstat(tree->root, &a) == 0 && fstat(fd, &b) == 0 &&
+	return fstat(one, &a) == 0 && fstat(other, &b) == 0 &&
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
@@ -70,10 +91,11 @@ static int find_served(struct place *place)
 		ret = hsm_tree_find(place->session, place->name, &tree, &fd);
 	if (!ret && tree->control < 0)
 		ret = -EXDEV; /* not served now: its journal lies in DIR/.hsm */
-	if (!ret && !is_root(tree, fd))
+	if (!ret && !is_same(tree->root, fd))
 		ret = -EINVAL;
 	if (ret < 0)
 		return ret;
+	place->served = true;
 	place->control = dup(tree->control);
 	ret = call(place, HSM_CONTROL_JOURNAL, 0, &reply, &journal);
 	return ret < 0 ? ret : hsm_journal_open_at(&place->journal, journal);
@@ -90,20 +112,37 @@ static int find_tracked(struct place *place)
 	return ret;
 }
 
-static int find(struct place *place, const char *dir,
-		struct hsm_failure *failure)
+/*
+ * A copy of a directory has a copy of its journal, with the same ID: is it really
+ * this one's tracker who answers?  -ENOTCONN.
+ */
+static int check_tracker(struct place *place)
 {
+	struct hsm_control_reply reply;
+	HSM_CLOSE int journal = -1;
 	int ret;
 
-	*place = (struct place){ .name = dir, .journal = { .fd = -1, .lock = -1 },
-				 .control = -1 };
-	failure->kind = HSM_FAILURE_NONE;
-	place->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (place->dir < 0)
-		return hsm_failure_set_errno(failure, -errno, dir);
-	ret = find_served(place);
-	if (ret == -EXDEV)
-		ret = find_tracked(place);
+	if (place->served)
+		return 0;
+	ret = call(place, HSM_CONTROL_JOURNAL, 0, &reply, &journal);
+	return !ret && !is_same(journal, place->journal.fd) ? -ENOTCONN : ret;
+}
+
+/* Find it again: what was known of it is forgotten. */
+static int find_again(struct place *place, struct hsm_failure *failure)
+{
+	const char *dir = place->name;
+	int ret;
+
+	for (;;) {
+		hang_up(place);
+		ret = find_served(place);
+		if (ret == -EXDEV)
+			ret = find_tracked(place);
+		if (!is_replaced(ret) || hsm_task_now() > place->end)
+			break;
+		poll(NULL, 0, 50);
+	}
 	if (ret == -ENOENT)
 		ret = hsm_failure_set(failure, ret, "%s: is not tracked "
 				      "(hsm-checkpoint --watch begins that)",
@@ -115,10 +154,31 @@ static int find(struct place *place, const char *dir,
 	else if (ret == -ENOTCONN)
 		ret = hsm_failure_set(failure, ret, "%s: its server was killed",
 				      dir);
+	else if (ret == -ETIMEDOUT || is_replaced(ret))
+		ret = hsm_failure_set(failure, ret, "%s: its server does not "
+				      "answer: ask again, or see hsm-serve "
+				      "--status", dir);
 	else if (ret < 0)
 		ret = hsm_failure_set(failure, ret,
 				      "%s: its journal cannot be read: %s", dir,
 				      strerror(-ret));
+	return ret;
+}
+
+static int find(struct place *place, const char *dir,
+		struct hsm_failure *failure)
+{
+	int ret;
+
+	*place = (struct place){
+		.name = dir, .journal = { .fd = -1, .lock = -1 },
+		.control = -1, .end = hsm_task_now() + PATIENCE_MS,
+	};
+	failure->kind = HSM_FAILURE_NONE;
+	place->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (place->dir < 0)
+		return hsm_failure_set_errno(failure, -errno, dir);
+	ret = find_again(place, failure);
 	if (ret < 0)
 		leave(place);
 	return ret;
@@ -172,8 +232,9 @@ static int add_lists(struct place *place, struct hsm_changes *changes,
 	return ret;
 }
 
+/* `most`: the checkpoint that the list begins after at the latest. */
 static int gather(struct place *place,
-		  const struct hsm_checkpoint_options *options,
+		  const struct hsm_checkpoint_options *options, uint64_t most,
 		  struct hsm_changes *changes, struct hsm_failure *failure)
 {
 	bool peek = options->peek || options->since;
@@ -185,9 +246,10 @@ static int gather(struct place *place,
 
 	if (ret < 0)
 		return ret;
-	if (peek)
+	ret = check_tracker(place);
+	if (!ret && peek)
 		ret = call(place, HSM_CONTROL_PEEK, 0, &reply, &list);
-	else
+	else if (!ret)
 		ret = call(place, HSM_CONTROL_CHECKPOINT,
 			   options->keep ? options->keep : KEEP, &reply, NULL);
 	if (ret == -ENOTCONN || ret == -ECONNRESET)
@@ -202,7 +264,7 @@ static int gather(struct place *place,
 	}
 	last = reply.checkpoint;
 	if (!options->since && !options->cursor)
-		from = peek ? last : last - 1;
+		from = peek ? last : last - 1 < most ? last - 1 : most;
 	hsm_journal_id(&place->journal, last, changes->id);
 	hsm_journal_id(&place->journal, from, changes->since);
 	changes->rescan |= unknown;
@@ -221,6 +283,7 @@ int hsm_checkpoint(const char *dir, const struct hsm_checkpoint_options *options
 {
 	struct hsm_changes *changes = calloc(1, sizeof(*changes));
 	struct place place;
+	uint64_t last;
 	int ret;
 
 	*out = changes;
@@ -234,7 +297,16 @@ int hsm_checkpoint(const char *dir, const struct hsm_checkpoint_options *options
 	if (ret < 0)
 		return ret;
 	changes->dir = dup(place.dir);
-	ret = gather(&place, options, changes, failure);
+	last = place.journal.period - 1;
+	ret = gather(&place, options, UINT64_MAX, changes, failure);
+	/* The worker was killed, perhaps after the checkpoint was made. */
+	while (ret == -ECONNRESET && place.served &&
+	       hsm_task_now() < place.end) {
+		failure->kind = HSM_FAILURE_NONE;
+		ret = find_again(&place, failure);
+		if (!ret)
+			ret = gather(&place, options, last, changes, failure);
+	}
 	leave(&place);
 	return ret;
 }

@@ -58,6 +58,11 @@ static void answer(struct track *track,
 
 	reply->store = tracker->journal.id;
 	switch (request->op) {
+	case HSM_CONTROL_JOURNAL:
+		*fd_to_send = openat(tracker->journal.fd, ".",
+				     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		reply->error = *fd_to_send < 0 ? -errno : 0;
+		break;
 	case HSM_CONTROL_PEEK:
 		reply->error = peek(track, fd_to_send);
 		reply->checkpoint = tracker->journal.period - 1;
@@ -193,6 +198,11 @@ static int refuse(const char *dir, int error, struct hsm_failure *failure)
 		return hsm_failure_set_as(failure, HSM_FAILURE_KERNEL, error,
 					  "%s: this kernel or file system has "
 					  "no change events with names", dir);
+	if (error == -EADDRINUSE)
+		return hsm_failure_set(failure, error, "%s: its journal is a "
+				       "copy of one that has a tracker now: "
+				       "remove %s/.hsm/journal, which begins a "
+				       "new one", dir, dir);
 	if (error == -EXDEV)
 		return hsm_failure_set_as(failure, HSM_FAILURE_KERNEL, error,
 					  "%s: lies in a btrfs subvolume, "
@@ -277,12 +287,13 @@ static int start(struct track *track, struct hsm_failure *failure)
 	if (ret == -EWOULDBLOCK)
 		return hsm_failure_set(failure, ret, "%s: is tracked already",
 				       dir);
+	/* Who asks from here on waits until all that changed is known. */
 	if (!ret)
+		ret = track->listen = hsm_control_listen(tracker->journal.id);
+	if (ret >= 0)
 		ret = hsm_tracker_start(tracker, place);
 	if (!ret)
 		hsm_tracker_sweep(tracker);
-	if (!ret)
-		ret = track->listen = hsm_control_listen(tracker->journal.id);
 	return ret < 0 ? refuse(dir, ret, failure) : 0;
 }
 
@@ -335,8 +346,9 @@ int hsm_track(const struct hsm_track_options *options,
 		if (options->ready)
 			options->ready(options->ready_arg);
 		run(track);
-		hsm_control_unlink(tracker->journal.id);
 	}
+	if (track->listen >= 0)
+		hsm_control_unlink(tracker->journal.id);
 	hsm_tracker_stop(tracker);
 	hsm_journal_close(&tracker->journal);
 	while (track->clients)

@@ -498,6 +498,23 @@ teardown() {
 	[[ -n $(hsm-checkpoint --list "$dir") ]]
 }
 
+@test "4 checkpoint: a copy with journal and all: its tracker is not taken for that of the original" {
+	local copy=$dir.copy
+	track "$dir"
+	untrack "$dir"
+	cp -a "$dir" "$copy"
+	echo "$copy" >>"$(scope)/made"
+	track_only "$copy"
+	touch "$copy/other"
+	refused 1 hsm-checkpoint "$dir"
+	refused 1 hsm-checkpoint --peek "$dir"
+	refused 1 hsm-checkpoint --watch "$dir"
+	untrack "$copy"
+	track "$dir"
+	touch "$dir/one"
+	prints one
+}
+
 @test "4 checkpoint: after a time without a tracker: rescan ." {
 	track "$dir"
 	untrack "$dir"

@@ -22,6 +22,21 @@ static void address_of(uint64_t id, struct sockaddr_un *address)
 		 folder, id);
 }
 
+/* Does anybody listen, who is not just about to be gone? */
+static bool is_served(uint64_t id)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 50; tries++) {
+		HSM_CLOSE int fd = hsm_control_connect(id);
+
+		if (fd < 0)
+			return false;
+		poll(NULL, 0, 20);
+	}
+	return true;
+}
+
 int hsm_control_listen(uint64_t id)
 {
 	HSM_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -34,7 +49,9 @@ int hsm_control_listen(uint64_t id)
 	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	address_of(id, &address);
-	/* We hold the store's lock: whoever made it is gone. */
+	/* We hold the store's lock: whoever made it is gone, or has a copy. */
+	if (is_served(id))
+		return -EADDRINUSE;
 	unlink(address.sun_path);
 	mask = umask(0177);
 	ret = bind(fd, (struct sockaddr *)&address, sizeof(address));

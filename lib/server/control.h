@@ -63,7 +63,10 @@ struct hsm_control_reply {
 
 enum { HSM_CONTROL_VERSION = 1 };
 
-/* The listening socket for the store `id`; replaces one that nobody serves. */
+/*
+ * The listening socket for the store `id`; replaces one that nobody serves.
+ * -EADDRINUSE: somebody does, by a copy of the store.
+ */
 int hsm_control_listen(uint64_t id);
 void hsm_control_unlink(uint64_t id);
 
