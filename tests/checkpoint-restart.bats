@@ -60,25 +60,15 @@ teardown() {
 
 @test "4.6 restart: a mapping that outlives the tracker is told, whenever it is stored into" {
 	track "$dir"
-	cat >"$BATS_TEST_TMPDIR/store.py" <<-'EOT2'
-		import mmap, os, sys
-		m = mmap.mmap(os.open(sys.argv[1], os.O_RDWR), 8192)
-		m[0:1] = b"a"
-		for line in sys.stdin:
-		    if line == "store\n": m[1:2] = b"b"
-		    print(line, flush=True)
-	EOT2
-	coproc python3 "$BATS_TEST_TMPDIR/store.py" "$dir/d/a" 3>&-
-	step() { echo "$1" >&"${COPROC[1]}" && read -r _ <&"${COPROC[0]}"; }
-	step first
+	mapper "$dir/d/a"
+	step store
 	grow_old
 	hsm-checkpoint -q "$dir"
 	untrack "$dir"
 	step store
 	track_only "$dir"
 	prints d/a
-	exec {COPROC[1]}>&-
-	wait "$COPROC_PID"
+	end_mapper
 	prints d/a
 	prints ""
 }

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fs: ext4 xfs btrfs
-# takes: 45
+# takes: 35
 #
 # Issue 4, line 7 and the second half of line 2: hsm-checkpoint --watch --strict.
 
 load lib/helpers
 load lib/tracking
-load lib/writers
 
 setup() {
 	dir=$(new_dir tracked)
@@ -280,14 +279,4 @@ own_image() {
 	[[ $output == "rescan ." || $output == *4096* ]] || fail "$output"
 	touch "$dir/last"
 	prints last
-}
-
-@test "4.7 strict: 16 writers, a checkpoint every 50 ms: nothing is lost" {
-	[ "$FS" = ext4 ] || return 0 # the stress of all of them is checkpoint-stress.bats
-	storm 8 --strict
-	run python3 "$judge" judge "$out"
-	echo "$output"
-	[ "$status" = 0 ]
-	[ "$(verdict lost)" = 0 ]
-	[ "$(verdict 'of one list')" -gt 100 ]
 }

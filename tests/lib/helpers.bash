@@ -119,10 +119,18 @@ stop_all() {
 		rm -f "$(serve_log "$dir")"
 	done < <(sort -u "$at/served" 2>/dev/null)
 	while read -r dir; do
+		forget_journal "$dir"
 		rm -rf --one-file-system "$dir" || result=1
 	done < <(cat "$at/made" 2>/dev/null)
 	rm -f "$at/served" "$at/made"
 	return $result
+}
+
+# A journal that goes with its tree: what it left for its next tracker goes, too.
+forget_journal() { # DIR
+	local id
+	id=$(sed -n 's/^id //p' "$1/.hsm/journal/state" 2>/dev/null) || true
+	[ -z "$id" ] || rm -f "/run/hsm/$id" "/run/hsm/$id.still"
 }
 
 gone() { # DIR: nobody serves it

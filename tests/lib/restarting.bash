@@ -22,6 +22,29 @@ grow_old() {
 	sleep 2.7
 }
 
+# Another process maps FILE for writing; step "store" has it store, and end_mapper ends it.
+mapper() { # FILE
+	cat >"$BATS_TEST_TMPDIR/mapper.py" <<-'EOT'
+		import mmap, os, sys
+		m = mmap.mmap(os.open(sys.argv[1], os.O_RDWR), 8192)
+		for line in sys.stdin:
+		    if line == "store\n": m[0:1] = bytes([m[0] + 1])
+		    print(line, flush=True)
+	EOT
+	coproc python3 "$BATS_TEST_TMPDIR/mapper.py" "$1" 3>&-
+	step mapped
+}
+
+step() { # WHAT
+	echo "$1" >&"${COPROC[1]}" && read -r _ <&"${COPROC[0]}"
+}
+
+end_mapper() {
+	local pid=$COPROC_PID to=${COPROC[1]} # gone as soon as it has ended
+	exec {to}>&-
+	wait "$pid"
+}
+
 swept() {
 	grep -q swept "$(track_log "$dir")"
 }

@@ -42,6 +42,7 @@ untrack_all() {
 			echo "# the tracker of $dir said:"
 			tail -n 5 "$(track_log "$dir")"
 		fi
+		forget_journal "$dir"
 		rm -rf --one-file-system "$(track_log "$dir")" "$dir/.hsm"
 	done < <(tac "$(scope)/tracked" 2>/dev/null)
 	rm -f "$(scope)/tracked"

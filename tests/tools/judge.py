@@ -2,11 +2,15 @@
 """Is every change that writers.c logged in a list that it has to be in?
 
     writers ... | judge.py cut OUT COMMAND...   COMMAND every 50 ms; its lists go to OUT/lists
-    judge.py judge OUT [MUTATIONS]              judge OUT/*.log by them; exit 1: not all is there
+    writers ... | judge.py ask OUT DIR          meanwhile, --since now and then; to OUT/asked
+    judge.py judge OUT [MUTATIONS] [strict] [in LISTS]
+                                                judge OUT/*.log by them; exit 1: not all is there
+    judge.py asked OUT DIR                      the same by what was asked
 
     judge.py cases START <CASES                 is the judge right about these?
 
-MUTATIONS lists are emptied, one at a time, to see whether that is noticed.
+MUTATIONS lists are emptied, one at a time, to see whether that is noticed.  LISTS: where the
+lists of another consumer are, made by cut as well.
 
 Times.  s[k] and e[k] are the moments before and after the command that made list k;
 its cut lies somewhere between.  List k is about what happened between the cuts k-1
@@ -42,6 +46,13 @@ List k accounts for
  hold   An object that is open or mapped for write during all of cut k, and has create,
         modify or attrib in list k, needs create or modify in list k+1, too (it is carried over).
         What was stored through a mapping is data of the moment in which it is unmapped.
+        "strict": what is open or mapped for write at a moment of the period k, between e[k-1]
+        and s[k], is data of that moment.
+
+--since.  OUT/ids has the IDs of the lists in OUT/lists, a line each.  What was asked since the
+ID of list k is judged as a list that comes after list k: by the changes that it may have, in
+place of the lists until then.  What is asked when all writers are done must also have in it, in
+some form, each name that is in a list after k.
 
 A rename counts as create, too, when by the lists before its "from" is gone, or the directory
 that it was in was deleted and something else made there: who did what they say has no such
@@ -53,8 +64,10 @@ runs the judge says how many there may be.
 """
 
 import bisect
+import functools
 import itertools
 import json
+import os
 import random
 import select
 import subprocess
@@ -67,6 +80,7 @@ from pathlib import Path
 
 STEP_S = 0.05
 REST_S = 0.02  # at least: a change in it can be in one list only
+ASK_S = 1.0
 SHOWN = 20
 BUSY = 20  # changes that a list alone has to have
 UNLOGGED = ("w15/git/",)  # git's own files
@@ -77,6 +91,14 @@ FOREVER = 1 << 62
 
 # ------------------------------------------------------------------ cutting --
 
+def run_once(index, path, command, *more):
+    """Its output goes to `path`, its times, status and `more` to the index."""
+    with open(path, "wb") as file:
+        begin = time.monotonic_ns()
+        status = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=file)
+        print(begin, time.monotonic_ns(), status, *more, file=index)
+
+
 def cut(out, command):
     """Take checkpoints until our stdin ends, because the writers are done, and one more."""
     lists = out / "lists"
@@ -85,14 +107,32 @@ def cut(out, command):
         due = time.monotonic()
         last = False
         for number in itertools.count():
-            with open(lists / str(number), "wb") as file:
-                begin = time.monotonic_ns()
-                status = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=file)
-                print(begin, time.monotonic_ns(), status, file=index)
+            run_once(index, lists / str(number), command)
             if last:
                 return 0
             due = max(due + STEP_S, time.monotonic() + REST_S)
             last = bool(select.select([sys.stdin], [], [], max(0, due - time.monotonic()))[0])
+
+
+def ask(out, directory):
+    """Ask for what changed since a list, until our stdin ends; then for some more."""
+    asked = out / "asked"
+    asked.mkdir()
+    counter = itertools.count()
+    with open(asked / "cuts", "w", encoding="ascii") as index:
+        def since(number, *more):
+            run_once(index, asked / str(next(counter)),
+                     ["hsm-checkpoint", "--json", "--since", ids[number], directory], number, *more)
+
+        last = False
+        while not last:
+            last = bool(select.select([sys.stdin], [], [], ASK_S)[0])
+            ids = (out / "ids").read_text("ascii").split("\n")[:-1]
+            if ids and not last:
+                since(random.randrange(len(ids)))
+        for number in (0, len(ids) // 4, len(ids) // 2, len(ids) - 2, len(ids) - 1):
+            since(number, "last")
+    return 0
 
 
 # -------------------------------------------------------------------- names --
@@ -305,32 +345,51 @@ class World:
 
 # ------------------------------------------------------------------ judging --
 
+@functools.cache
+def records_of(path):
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+@dataclass
+class Taken:
+    """A list, and when it was taken."""
+
+    path: Path
+    begin: int
+    end: int
+    status: int
+    more: list  # what else the index says
+
+
+def read_index(index, where):
+    return [Taken(where / str(number), *map(int, line.split()[:3]), line.split()[3:])
+            for number, line in enumerate(index.read_text("ascii").splitlines())]
+
+
 class Lists:
     """The lists, and what they say of a path."""
 
-    def __init__(self, out):
-        times = [line.split() for line in (out / "cuts").read_text("ascii").splitlines()]
-        self.begin = [int(line[0]) for line in times]
-        self.end = [int(line[1]) for line in times]
-        self.status = [int(line[2]) for line in times]
+    def __init__(self, taken):
+        self.begin = [one.begin for one in taken]
+        self.end = [one.end for one in taken]
+        self.status = [one.status for one in taken]
         self.records = 0
         self.gone = set()  # for who has done what the lists so far say
         self.emptied = set()  # directories that something else took the name of
-        self.said = [defaultdict(int) for _ in times]
-        self.rescans = [set() for _ in times]
-        self.paths = [set() for _ in times]
-        for number in range(len(times)):
-            self.read(number, out / "lists" / str(number))
-        self.count = len(times)
+        self.said = [defaultdict(int) for _ in taken]
+        self.rescans = [set() for _ in taken]
+        self.paths = [set() for _ in taken]
+        for number, one in enumerate(taken):
+            self.read(number, one.path)
+        self.count = len(taken)
 
     def read(self, number, path):
-        for line in path.read_bytes().splitlines():
-            record = json.loads(line)
+        for record in records_of(path):
             name, bit = record["path"], BITS.get(record["op"])
             self.records += 1
             if bit is None:
                 if record["op"] != "rescan":
-                    raise SystemExit(f"judge: list {number}: what is this: {line}")
+                    raise SystemExit(f"judge: list {number}: what is this: {record}")
                 self.rescans[number].add(name)
             else:
                 self.said[number][name] |= bit
@@ -382,12 +441,14 @@ WANTED = {"data": CREATE | MODIFY, "attr": CREATE | MODIFY | ATTRIB}
 
 
 class Judge:
-    def __init__(self, out):
+    def __init__(self, out, where=None):
         self.world = World()
         logs = sorted(out.glob("w*.log"))
         for path in [out / "first.log", *logs]:
             self.world.read(path)
-        self.lists = Lists(out)
+        where = where or out
+        self.taken = read_index(where / "cuts", where / "lists")
+        self.lists = Lists(self.taken)
 
     def absent(self, what, number):
         return not what.inside(*self.lists.at(number))
@@ -444,6 +505,20 @@ class Judge:
                         not lists.says(number + 1, paths, CREATE | MODIFY)):
                     yield number, change
 
+    def unreported(self):
+        """(list, hold) where what could be written in a period is not in its list."""
+        lists = self.lists
+        for hold, thing in self.world.holds:
+            first = bisect.bisect_right(lists.begin, hold.begin)
+            for number in range(max(1, first), lists.count):
+                begin = max(hold.begin, lists.end[number - 1])
+                end = min(hold.end, lists.begin[number])
+                if begin >= end:
+                    break
+                change = Change(begin, end, "data", hold.how, hold.line, None, thing)
+                if not self.accounts(number, change):
+                    yield number, hold
+
     def wrong(self):
         """Names that no list may have."""
         for number, paths in enumerate(self.lists.paths):
@@ -479,14 +554,15 @@ class Judge:
         return noticed, len(chosen)
 
 
-def judge(out, mutations):
-    it = Judge(out)
+def judge(out, mutations, strict, where):
+    it = Judge(out, where)
     lists = it.lists
     changes = it.world.changes
     single = sum(1 for change in changes if len(lists.possible(change)) == 1)
     lost = [change for change in changes if it.lost(change)]
     dropped = list(it.dropped())
     wrong = list(it.wrong())
+    unreported = list(it.unreported()) if strict else []
     hows = Counter(change.how for change in changes + [hold for hold, _ in it.world.holds])
     spans = sorted(end - begin for begin, end in zip(lists.begin, lists.end))
     for change in lost[:SHOWN]:
@@ -495,6 +571,8 @@ def judge(out, mutations):
         print(f"not carried from list {number}: {hold.line}")
     for number, path in wrong[:SHOWN]:
         print(f"in list {number}: {path!r} is nothing of ours")
+    for number, hold in unreported[:SHOWN]:
+        print(f"open, and not in list {number}: {hold.line}")
     print("lost by kind:", *[f"{how} {n}" for how, n in
                              Counter(change.how for change in lost).most_common()])
     print("kinds:", *[f"{how} {n}" for how, n in sorted(hows.items())])
@@ -506,8 +584,54 @@ def judge(out, mutations):
         noticed, tried = it.mutate(mutations)
         print(f"mutations {tried} noticed {noticed}")
     print(f"changes {len(changes)} of one list {single} lost {len(lost)} "
-          f"holds {len(it.world.holds)} dropped {len(dropped)} wrong {len(wrong)}")
-    return 1 if lost or dropped or wrong else 0
+          f"holds {len(it.world.holds)} dropped {len(dropped)} wrong {len(wrong)} "
+          f"unreported {len(unreported)}")
+    return 1 if lost or dropped or wrong or unreported else 0
+
+
+def missing(lists, after, directory):
+    """Names in the lists after number `after` that are not in the one behind it, which knows
+    what there is in the directory now."""
+    at = after + 1
+    said = lists.said[at]
+    for number in range(at + 1, lists.count):
+        for name in lists.paths[number] - {"."}:
+            there = os.path.lexists(os.path.join(directory, name))
+            paths = [name] if there else aboves(name, True)
+            bits = ~(DELETE | FROM) if there else DELETE | FROM
+            if not lists.rescanned(at, name) and not any(said.get(path, 0) & bits for path in paths):
+                yield number, name
+
+
+def asked(out, directory):
+    """Judge what `ask` got; each is also emptied, to see whether that is noticed."""
+    it = Judge(out)
+    sums = Counter()
+    for answer in read_index(out / "asked" / "cuts", out / "asked"):
+        since = int(answer.more[0])
+        at = since + 1
+        before, after = it.taken[:at] + [answer], it.taken[at:]
+        it.lists = lists = Lists(before + [one for one in after if one.begin > answer.end])
+        mine = [change for change in it.world.changes if at in lists.possible(change)]
+        alone = [change for change in mine if len(lists.possible(change)) == 1]
+        lost = [change for change in mine if it.lost(change)]
+        wrong = [path for number, path in it.wrong() if number == at]
+        names = missing(Lists(before + after), since, directory) if "last" in answer.more else []
+        names = list(names)
+        for change in lost[:SHOWN]:
+            print(f"lost since {since}: {change.line} ({change.entry.name})")
+        for path in wrong[:SHOWN]:
+            print(f"since {since}: {path!r} is nothing of ours")
+        for number, name in names[:SHOWN]:
+            print(f"since {since}: {name!r} of list {number} is not there")
+        print(f"since {since} of {len(it.taken)}: changes {len(mine)}, {len(alone)} of it alone")
+        sums.update(asked=1, alone=len(alone), rescans="." in lists.rescans[at],
+                    bad=len(lost) + len(wrong) + len(names))
+        if len(alone) >= BUSY:
+            lists.said[at], lists.rescans[at] = {}, set()
+            sums.update(emptied=1, noticed=any(it.lost(change) for change in alone))
+    print(*[f"{key} {sums[key]}" for key in ("asked", "alone", "rescans", "emptied", "noticed", "bad")])
+    return 1 if sums["bad"] else 0
 
 
 def try_case(text):
@@ -545,9 +669,15 @@ def main():
     if sys.argv[1] == "cases":
         return try_cases(sys.argv[2])
     what, out = sys.argv[1], Path(sys.argv[2])
+    rest = sys.argv[3:]
     if what == "cut":
-        return cut(out, sys.argv[3:])
-    return judge(out, int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+        return cut(out, rest)
+    if what == "ask":
+        return ask(out, rest[0])
+    if what == "asked":
+        return asked(out, rest[0])
+    where = Path(rest[rest.index("in") + 1]) if "in" in rest else None
+    return judge(out, int(rest[0]) if rest and rest[0].isdigit() else 0, "strict" in rest, where)
 
 
 if __name__ == "__main__":
