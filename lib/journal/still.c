@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/btrfs.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -42,6 +43,17 @@ static int count_btrfs(int fd, char text[HSM_STILL_TEXT])
 	return 0;
 }
 
+/* The name that the kernel has for a block device, in `target`. */
+static const char *name_of(const char *device, char target[PATH_MAX])
+{
+	ssize_t len = readlink(device, target, PATH_MAX - 1);
+	char *name;
+
+	target[len < 0 ? 0 : len] = '\0';
+	name = strrchr(target, '/');
+	return name ? name + 1 : target;
+}
+
 /*
  * Whatever changes moves a time, at the latest when it is synced, which is logged.
  * (The device is written to later, too: with what was logged before.)
@@ -49,16 +61,10 @@ static int count_btrfs(int fd, char text[HSM_STILL_TEXT])
 static int count_xfs(const char *device, char text[HSM_STILL_TEXT])
 {
 	char path[PATH_MAX + 64], target[PATH_MAX], head[64];
-	ssize_t len = readlink(device, target, sizeof(target) - 1);
-	const char *name;
 	int ret;
 
-	if (len < 0)
-		return -errno;
-	target[len] = '\0';
-	name = strrchr(target, '/');
 	snprintf(path, sizeof(path), "/sys/fs/xfs/%s/log/log_head_lsn",
-		 name ? name + 1 : target);
+		 name_of(device, target));
 	ret = read_file(path, head, sizeof(head));
 	if (ret < 0)
 		return ret;
@@ -67,12 +73,30 @@ static int count_xfs(const char *device, char text[HSM_STILL_TEXT])
 	return 0;
 }
 
-static int count_device(const char *device, char text[HSM_STILL_TEXT])
+/*
+ * Whether what changes is written to the device itself: not first to a journal on
+ * another one.  (jbd2_journal_init_inode() makes the entry; 8: EXT4_JOURNAL_INO.)
+ */
+static bool has_own_journal(const char *name)
 {
-	char path[80], stat[512];
+	char path[PATH_MAX + 64], task[32] = "";
+
+	snprintf(path, sizeof(path), "/sys/fs/ext4/%s/journal_task", name);
+	if (read_file(path, task, sizeof(task)) == 0 &&
+	    !strncmp(task, "<none>", 6))
+		return true;
+	snprintf(path, sizeof(path), "/proc/fs/jbd2/%s-8", name);
+	return access(path, F_OK) == 0;
+}
+
+static int count_ext4(const char *device, char text[HSM_STILL_TEXT])
+{
+	char path[80], target[PATH_MAX], stat[512];
 	unsigned long long sectors;
 	int ret;
 
+	if (!has_own_journal(name_of(device, target)))
+		return -EOPNOTSUPP;
 	snprintf(path, sizeof(path), "%s/stat", device);
 	ret = read_file(path, stat, sizeof(stat));
 	if (ret < 0)
@@ -96,7 +120,8 @@ int hsm_still_count(int fd, char text[HSM_STILL_TEXT])
 		 major(st.st_dev), minor(st.st_dev));
 	return fs.f_type == BTRFS_SUPER_MAGIC ? count_btrfs(fd, text) :
 	       fs.f_type == XFS_SUPER_MAGIC ? count_xfs(device, text) :
-					      count_device(device, text);
+	       fs.f_type == EXT4_SUPER_MAGIC ? count_ext4(device, text) :
+					       -EOPNOTSUPP;
 }
 
 static void path_of(uint64_t id, char path[64])

@@ -5,7 +5,7 @@
  * After syncfs(2) every page is clean and write-protected: whatever is done to
  * the file system from there on has to be written some time, and what does not
  * wait for that is written by the next syncfs(2).  Counted are the writes to its
- * block device (ext4), the head of its log (xfs), its generation (btrfs).  The
+ * block device (ext4, with its journal on it), the head of its log (xfs), its generation (btrfs).  The
  * file system may write by itself, and reading moves access times: then it looks
  * as if something was changed.
  */

@@ -120,8 +120,11 @@ static void record_event(struct hsm_tracker *tracker,
 			quiet(tracker, &record);
 		return;
 	}
-	if (record.what & HSM_RECORD_DIR && record.what & MOVES)
+	if (record.what & MOVES && record.what & HSM_RECORD_DIR)
 		tracker->moves++;
+	else if (record.what & MOVES && tracker->sweep)
+		/* A sweep may pass it over: its content may have changed. */
+		record.what |= HSM_RECORD_MODIFY | HSM_RECORD_ATTRIB;
 	if (!tracker->whole)
 		hsm_outside_look(tracker, &record);
 	if (hsm_log_file_add(&tracker->records, &record) < 0)
