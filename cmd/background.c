@@ -86,6 +86,14 @@ int cmd_background_fork(void)
 	return ends[1];
 }
 
+void cmd_background_close(int fd)
+{
+	HSM_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup3(null, fd, O_CLOEXEC) < 0)
+		cmd_message("/dev/null: %m");
+}
+
 void cmd_background_ready(int fd, int log_fd)
 {
 	HSM_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -97,5 +105,5 @@ void cmd_background_ready(int fd, int log_fd)
 		cmd_message("/: %m");
 	if (write(fd, "", 1) != 1)
 		cmd_message("the process that waits is gone: %m");
-	close(fd);
+	cmd_background_close(fd);
 }

@@ -18,4 +18,7 @@ int cmd_background_fork(void);
  */
 void cmd_background_ready(int fd, int log_fd);
 
+/* Close `fd` as whoever has the other end sees it; its number stays taken. */
+void cmd_background_close(int fd);
+
 #endif

@@ -28,7 +28,7 @@ static void write_ready(int fd)
 	if (dprintf(fd, "READY\n") < 0)
 		cmd_message("--ready-fd: %m");
 	if (fd > STDERR_FILENO)
-		close(fd);
+		cmd_background_close(fd);
 }
 
 static void say_ready(const struct server *server)

@@ -70,7 +70,9 @@ struct hsm_serve_options {
 	unsigned int timeout_s;     /* 0: default */
 	/*
 	 * Called once, in the calling process, when DIR is served.  The command
-	 * tells whoever waits for it.
+	 * tells whoever waits for it.  It must close no descriptor that was open
+	 * before: a worker may get the number by then, and what it has there
+	 * would be taken for the caller's when it is killed, and stay open.
 	 */
 	void (*ready)(void *arg);
 	void *ready_arg;

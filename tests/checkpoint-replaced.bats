@@ -43,3 +43,21 @@ load lib/tracking
 	touch "$dir/new"
 	prints new
 }
+
+@test "4.6 replaced: a worker that begins late does not leave its journal locked" {
+	dir=$(new_dir pub)
+	echo "$dir" >>"$(scope)/served"
+	# After its connections the guard says that it serves, and closes what it says it to;
+	# then the worker makes a journal.
+	strace -f -qq -o /dev/null -e trace=chdir,getrandom -e inject=chdir:delay_exit=300ms \
+		-e inject=getrandom:delay_exit=900ms hsm-serve -b --strict "$REMOTE"files/ "$dir" </dev/null 2>>"$(serve_log "$dir")" 3>&- &
+	tracer=$!
+	wait_for "the server" mountpoint -q "$dir"
+	status "$dir" worker_pid # it is up
+	kill "$tracer"
+	for i in 1 2; do
+		kill -KILL "$(status "$dir" worker_pid)"
+		run --separate-stderr bounded hsm-checkpoint "$dir"
+		[[ $status == 1 && $output == "rescan ." ]] || fail "$status: $output $stderr"
+	done
+}
